@@ -1,0 +1,43 @@
+"""What the pipeline and the node know of a model: four calls and a few facts."""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from masa_core.structures import Detections, Mask
+
+
+class Features(Protocol):
+    """What `encode` makes of one frame. Opaque, but for the size of the frame it came from."""
+
+    height: int  # of the original frame, px
+    width: int
+
+
+@runtime_checkable
+class Model(Protocol):
+    """A frozen backbone with a MASA adapter, in torch or as a bundle of ONNX graphs."""
+
+    name: str
+    classes: tuple[str, ...]  # names of the labels that `detect` gives; empty without a detector
+    has_detector: bool  # `detect` may be called
+    has_masks: bool  # `masks` may be called
+
+    def encode(self, frame_bgr: NDArray[np.uint8]) -> Features:
+        """One pass of the backbone over a (H, W, 3) uint8 BGR frame."""
+        ...
+
+    def detect(self, features: Features) -> Detections:
+        """Boxes in pixels of the original frame, score-sorted, after the detector's own NMS."""
+        ...
+
+    def embed(self, features: Features, boxes_xyxy: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(N, D) float32 embeddings of (N, 4) boxes in pixels of the original frame; N may be 0."""
+        ...
+
+    def masks(self, features: Features, boxes_xyxy: NDArray[np.float32]) -> list[Mask]:
+        """One mask for each of (N, 4) boxes in pixels of the original frame."""
+        ...

@@ -1,0 +1,2 @@
+# The messages (masa_ros.msg, masa_ros.srv) are built elsewhere and share this package's name.
+__path__ = __import__("pkgutil").extend_path(__path__, __name__)
