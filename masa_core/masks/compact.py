@@ -51,9 +51,7 @@ def decode_runs(runs: bytes, height: int, width: int) -> NDArray[np.bool_]:
     values = (data & 0x7F).astype(np.int64) << (7 * place)
     lengths = np.add.reduceat(values, first) if last.size else values
     if lengths.sum() != height * width:
-        raise ValueError(
-            f"mask runs cover {lengths.sum()} pixels, the crop has {height} x {width}"
-        )
+        raise ValueError(f"mask runs cover {lengths.sum()} pixels, the crop has {height} x {width}")
     return np.repeat(np.arange(lengths.size) % 2 == 1, lengths).reshape(height, width)
 
 

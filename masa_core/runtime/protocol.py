@@ -41,3 +41,11 @@ class Model(Protocol):
     def masks(self, features: Features, boxes_xyxy: NDArray[np.float32]) -> list[Mask]:
         """One mask for each of (N, 4) boxes in pixels of the original frame."""
         ...
+
+
+class Detector(Protocol):
+    """Anything that finds boxes in a frame by itself."""
+
+    def detect(self, frame_bgr: NDArray[np.uint8]) -> Detections:
+        """Boxes in pixels of a (H, W, 3) uint8 BGR frame."""
+        ...

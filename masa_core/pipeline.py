@@ -1,0 +1,95 @@
+"""MasaPipeline: a frame, with or without detections, becomes tracks. The one way through."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+from numpy.typing import NDArray
+
+from masa_core.runtime.protocol import Detector, Features, Model
+from masa_core.structures import Detections, Tracks
+from masa_core.tracking import Tracker
+
+
+class MasaPipeline:
+    """Detect, embed, track, and cut out masks, one frame after the other (paper, Fig. 3).
+
+    model: gives embeddings, and boxes where no detector is named and none are handed in.
+    tracker: keeps the identities; one for each camera.
+    detector: finds boxes in place of the model's own detector.
+    masks: a model that gives masks in place of the tracked model's own.
+
+    `timings` holds the seconds that each stage of the last step took.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        tracker: Tracker,
+        detector: Detector | None = None,
+        masks: Model | None = None,
+    ) -> None:
+        if masks is not None and not masks.has_masks:
+            raise ValueError(f"model {masks.name} gives no masks")
+        self.model = model
+        self.tracker = tracker
+        self.detector = detector
+        self.mask_model = masks if masks is not None else (model if model.has_masks else None)
+        self.timings: dict[str, float] = {}
+
+    def reset(self) -> None:
+        """Forget all tracks."""
+        self.tracker.reset()
+
+    def step(
+        self,
+        frame_bgr: NDArray[np.uint8],
+        stamp_ns: int,
+        detections: Detections | None = None,
+    ) -> Tracks:
+        """The tracks of one (H, W, 3) uint8 BGR frame, boxes in its pixels.
+
+        detections: boxes found elsewhere; none (not even empty ones) lets the detector find them.
+        Raises ValueError when there are no detections and nothing to find them with.
+        """
+        self.timings = {}
+        if detections is not None and len(detections) == 0:
+            return self._track(detections, np.zeros((0, 0), np.float32), stamp_ns)
+        with self._timed("encode"):
+            features = self.model.encode(frame_bgr)
+        if detections is None:
+            with self._timed("detect"):
+                detections = self._detect(frame_bgr, features)
+        with self._timed("embed"):
+            embeddings = self.model.embed(features, detections.boxes)
+        tracks = self._track(detections, embeddings, stamp_ns)
+        if tracks.masks is None and self.mask_model is not None:
+            with self._timed("masks"):
+                if self.mask_model is not self.model:
+                    features = self.mask_model.encode(frame_bgr)
+                tracks.masks = self.mask_model.masks(features, tracks.boxes)
+        return tracks
+
+    def _detect(self, frame_bgr: NDArray[np.uint8], features: Features) -> Detections:
+        if self.detector is not None:
+            return self.detector.detect(frame_bgr)
+        if not self.model.has_detector:
+            raise ValueError(f"model {self.model.name} has no detector: hand in detections")
+        return self.model.detect(features)
+
+    def _track(
+        self, detections: Detections, embeddings: NDArray[np.float32], stamp_ns: int
+    ) -> Tracks:
+        with self._timed("track"):
+            return self.tracker.update(detections, embeddings, stamp_ns)
+
+    @contextmanager
+    def _timed(self, stage: str) -> Iterator[None]:
+        begin = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.timings[stage] = time.perf_counter() - begin
