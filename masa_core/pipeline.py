@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -12,6 +12,15 @@ from numpy.typing import NDArray
 from masa_core.runtime.protocol import Detector, Features, Model
 from masa_core.structures import Detections, Tracks
 from masa_core.tracking import Tracker
+from masa_core.wording import nearest
+
+
+def labels_of(names: Sequence[str], classes: Sequence[str]) -> list[int]:
+    """The labels of the named classes. Raises ValueError for a name that is none of them."""
+    for name in names:
+        if name not in classes:
+            raise ValueError(f"unknown class {name!r}{nearest(name, classes)}")
+    return [label for label, name in enumerate(classes) if name in names]
 
 
 class MasaPipeline:
@@ -22,6 +31,7 @@ class MasaPipeline:
     detector: finds boxes in place of the model's own detector.
     masks: a model that gives masks in place of the tracked model's own.
 
+    `labels` may be set to the labels to track, as from `labels_of`; None tracks them all.
     `timings` holds the seconds that each stage of the last step took.
     """
 
@@ -38,6 +48,7 @@ class MasaPipeline:
         self.tracker = tracker
         self.detector = detector
         self.mask_model = masks if masks is not None else (model if model.has_masks else None)
+        self.labels: list[int] | None = None
         self.timings: dict[str, float] = {}
 
     def reset(self) -> None:
@@ -56,13 +67,15 @@ class MasaPipeline:
         Raises ValueError when there are no detections and nothing to find them with.
         """
         self.timings = {}
-        if detections is not None and len(detections) == 0:
-            return self._track(detections, np.zeros((0, 0), np.float32), stamp_ns)
+        if detections is not None:
+            detections = self._wanted(detections)
+            if len(detections) == 0:
+                return self._track(detections, np.zeros((0, 0), np.float32), stamp_ns)
         with self._timed("encode"):
             features = self.model.encode(frame_bgr)
         if detections is None:
             with self._timed("detect"):
-                detections = self._detect(frame_bgr, features)
+                detections = self._wanted(self._detect(frame_bgr, features))
         with self._timed("embed"):
             embeddings = self.model.embed(features, detections.boxes)
         tracks = self._track(detections, embeddings, stamp_ns)
@@ -79,6 +92,11 @@ class MasaPipeline:
         if not self.model.has_detector:
             raise ValueError(f"model {self.model.name} has no detector: hand in detections")
         return self.model.detect(features)
+
+    def _wanted(self, detections: Detections) -> Detections:
+        if self.labels is None:
+            return detections
+        return detections[np.isin(detections.labels, self.labels)]
 
     def _track(
         self, detections: Detections, embeddings: NDArray[np.float32], stamp_ns: int

@@ -6,10 +6,11 @@ the command line and the documentation all say the same.
 
 from __future__ import annotations
 
-import difflib
 import math
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
+
+from masa_core.wording import nearest
 
 
 def _parameter(default: Any, low: float | None, high: float | None, text: str, **more: Any) -> Any:
@@ -53,11 +54,11 @@ class TrackerConfig:
         """
         kind = PRESETS.get(name)
         if kind is None:
-            raise ValueError(f"unknown tracker {name!r}{_nearest(name, list(PRESETS))}")
+            raise ValueError(f"unknown tracker {name!r}{nearest(name, list(PRESETS))}")
         known = [spec.name for spec in fields(kind)]
         for key in overrides:
             if key not in known:
-                raise ValueError(f"tracker {name} has no parameter {key!r}{_nearest(key, known)}")
+                raise ValueError(f"tracker {name} has no parameter {key!r}{nearest(key, known)}")
         return kind(**overrides)
 
 
@@ -103,11 +104,6 @@ class MasaBddConfig(TrackerConfig):
 PRESETS: dict[str, type[TrackerConfig]] = {
     kind.name: kind for kind in (MasaTaoConfig, MasaBddConfig)
 }
-
-
-def _nearest(name: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(known)}"
 
 
 def _check_value(name: str, value: Any, default: Any, metadata: Any) -> None:
