@@ -13,7 +13,7 @@ from masa_core.structures import Detections
 from masa_core.tracking import Tracker, TrackerConfig
 
 FRAME = np.zeros((48, 64, 3), np.uint8)
-TWO = Detections([[0, 0, 10, 10], [30, 20, 40, 30]], [0.9, 0.8], [0, 1])
+TWO = Detections([[0, 0, 10, 10], [30, 20, 40, 30]], [0.95, 0.9], [0, 1])
 
 
 class FakeModel:
