@@ -1,0 +1,1 @@
+"""The MASA models in torch: backbones, adapters and heads of the published checkpoints."""
