@@ -112,7 +112,7 @@ def test_pixels_are_right_for_any_size_and_padding(name, width, height, pad, big
 @pytest.mark.parametrize("size", [(7, 9), (8, 6), (3, 3)])
 def test_bayer_gives_back_a_plain_colour(pattern, bits, big, size):
     height, width = size
-    colour = dict(zip("bgr", (10, 100, 200)))
+    colour = dict(zip("bgr", (10, 100, 200), strict=True))
     mosaic = np.array(
         [[colour[pattern[2 * (i % 2) + j % 2]] for j in range(width)] for i in range(height)]
     )
