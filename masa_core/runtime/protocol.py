@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,11 +10,20 @@ from numpy.typing import NDArray
 from masa_core.structures import Detections, Mask
 
 
+class ModelError(RuntimeError):
+    """A model cannot be loaded or run as asked. The message is one sentence for people."""
+
+
 class Features(Protocol):
     """What `encode` makes of one frame. Opaque, but for the size of the frame it came from."""
 
-    height: int  # of the original frame, px
-    width: int
+    @property
+    def height(self) -> int:
+        """Of the original frame, px."""
+        ...
+
+    @property
+    def width(self) -> int: ...
 
 
 @runtime_checkable
@@ -30,15 +39,18 @@ class Model(Protocol):
         """One pass of the backbone over a (H, W, 3) uint8 BGR frame."""
         ...
 
-    def detect(self, features: Features) -> Detections:
+    # Features that come back to a model are those of its own `encode`; Any, because each model
+    # knows more of its own than the protocol says.
+
+    def detect(self, features: Any) -> Detections:
         """Boxes in pixels of the original frame, score-sorted, after the detector's own NMS."""
         ...
 
-    def embed(self, features: Features, boxes_xyxy: NDArray[np.float32]) -> NDArray[np.float32]:
+    def embed(self, features: Any, boxes_xyxy: NDArray[np.float32]) -> NDArray[np.float32]:
         """(N, D) float32 embeddings of (N, 4) boxes in pixels of the original frame; N may be 0."""
         ...
 
-    def masks(self, features: Features, boxes_xyxy: NDArray[np.float32]) -> list[Mask]:
+    def masks(self, features: Any, boxes_xyxy: NDArray[np.float32]) -> list[Mask]:
         """One mask for each of (N, 4) boxes in pixels of the original frame."""
         ...
 

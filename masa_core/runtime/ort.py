@@ -1,0 +1,154 @@
+"""A bundle run by ONNX Runtime, on the CPU or on CUDA."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from masa_core.detectors import decode
+from masa_core.runtime.bundle import read_bundle
+from masa_core.runtime.protocol import ModelError
+from masa_core.structures import Detections, Mask
+from masa_core.wording import nearest
+
+_MAX_THREADS = 4  # more gain a small network little and starve the rest of a robot
+
+
+@dataclass(frozen=True, eq=False)
+class BundleFeatures:
+    """What the image graph made of one frame, which was stretched to the network's input size."""
+
+    height: int  # of the original frame, px
+    width: int
+    tensors: dict[str, NDArray[np.float32]]  # input and outputs of the image graph, by name
+    scale: NDArray[np.float32]  # (4,) network px per frame px: x y x y
+
+
+class OrtModel:
+    """masa_core.runtime.Model for the bundle in a folder.
+
+    threads: of the CPU; None for one for each core that this process may use, four at most.
+    Raises ModelError when the bundle is damaged or the device is not to be had.
+    """
+
+    has_masks = False
+
+    def __init__(self, folder: Path, device: str = "cpu", threads: int | None = None) -> None:
+        self.bundle = read_bundle(folder)
+        self.name = self.bundle.name
+        self.has_detector = self.bundle.detector is not None
+        self.classes = self.bundle.detector.classes if self.bundle.detector else ()
+        self._image = _session(folder / self.bundle.image.graph, device, threads)
+        self._instances = _session(folder / self.bundle.embedding.graph, device, threads)
+        self._taps = [node.name for node in self._instances.get_inputs() if node.name != "boxes"]
+        self._wanted = self._tensors_to_fetch(folder)
+        self._dimensions = int(self._instances.get_outputs()[0].shape[1])
+
+    def encode(self, frame_bgr: NDArray[np.uint8]) -> BundleFeatures:
+        height, width = frame_bgr.shape[:2]
+        spec = self.bundle.image
+        network_height, network_width = network_size(height, width, spec.pixels, spec.multiple)
+        # One call resizes, subtracts and transposes; the resizing comes first, on 8 bits.
+        size = (network_width, network_height)
+        image = np.asarray(cv2.dnn.blobFromImage(frame_bgr, 1.0, size, spec.mean), np.float32)
+        image /= np.array(spec.std, np.float32).reshape(3, 1, 1)
+        outputs = self._image.run(self._wanted, {spec.input: image})
+        tensors = {spec.input: image, **dict(zip(self._wanted, outputs, strict=True))}
+        scale = np.array([network_width / width, network_height / height] * 2, np.float32)
+        return BundleFeatures(height, width, tensors, scale)
+
+    def detect(self, features: BundleFeatures) -> Detections:
+        if self.bundle.detector is None:
+            raise ModelError(f"bundle {self.name} has no detector: hand in detections")
+        height, width = features.tensors[self.bundle.image.input].shape[2:]
+        try:
+            found = decode(features.tensors, self.bundle.detector, height, width)
+        except ValueError as error:
+            raise ModelError(f"{self.bundle.folder}: {error}") from error
+        found.boxes /= features.scale
+        return found
+
+    def embed(
+        self, features: BundleFeatures, boxes_xyxy: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        boxes = np.asarray(boxes_xyxy, np.float32).reshape(-1, 4) * features.scale
+        if len(boxes) == 0:
+            return np.zeros((0, self._dimensions), np.float32)
+        feeds = {name: features.tensors[name] for name in self._taps}
+        (embeddings,) = self._instances.run(["embeddings"], {"boxes": boxes, **feeds})
+        return embeddings
+
+    def masks(self, features: BundleFeatures, boxes_xyxy: NDArray[np.float32]) -> list[Mask]:
+        raise ModelError(f"bundle {self.name} gives no masks")
+
+    def _tensors_to_fetch(self, folder: Path) -> list[str]:
+        """Outputs of the image graph that the detector and the embedding read."""
+        detector = self.bundle.detector
+        read = {*self._taps, *(detector.outputs.values() if detector else ())}
+        read.discard(self.bundle.image.input)
+        given = [node.name for node in self._image.get_outputs()]
+        if unknown := sorted(read - set(given)):
+            raise ModelError(
+                f"{folder / self.bundle.image.graph} has no output {unknown[0]!r}, which the "
+                f"bundle reads{nearest(unknown[0], given)}"
+            )
+        return sorted(read)
+
+
+def network_size(height: int, width: int, pixels: int, multiple: int) -> tuple[int, int]:
+    """Height and width of the network input for a frame, px.
+
+    The multiples of `multiple` nearest to the frame's aspect ratio at an area of `pixels`.
+    """
+    shrink = (pixels / (height * width)) ** 0.5
+    rows, columns = (max(1, round(side * shrink / multiple)) for side in (height, width))
+    return rows * multiple, columns * multiple
+
+
+def _session(path: Path, device: str, threads: int | None) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads or min(_cores(), _MAX_THREADS)
+    # Threads that wait for work would otherwise turn in circles on the cores that others need.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    provider, provider_options = _provider(device)
+    try:
+        session = onnxruntime.InferenceSession(
+            path, options, providers=[provider], provider_options=[provider_options]
+        )
+    except Exception as error:  # ONNX Runtime has a class of its own for each cause
+        raise ModelError(
+            f"{path} cannot be run by ONNX Runtime {onnxruntime.__version__}: {error}"
+        ) from error
+    if provider not in session.get_providers():
+        raise ModelError(
+            f"ONNX Runtime cannot use {device} for {path}: its CUDA libraries did not load (see "
+            "the lines above); install the CUDA and cuDNN that it names, or use device cpu"
+        )
+    return session
+
+
+def _provider(device: str) -> tuple[str, dict[str, str]]:
+    kind, _, number = device.partition(":")
+    if kind == "cpu" and not number:
+        return "CPUExecutionProvider", {}
+    if kind != "cuda" or not (number or "0").isdecimal():
+        raise ModelError(f"unknown device {device!r}: use cpu, cuda, or cuda:1 for the second GPU")
+    if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
+        raise ModelError(
+            f"device {device!r} needs ONNX Runtime with CUDA: pip uninstall onnxruntime, then "
+            "pip install onnxruntime-gpu; or use device cpu"
+        )
+    return "CUDAExecutionProvider", {"device_id": number or "0"}
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
