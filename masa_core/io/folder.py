@@ -1,0 +1,60 @@
+"""A folder of images as a source."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from masa_core.io.source import Source, SourceError, SourceFrame
+
+IMAGE_SUFFIXES = frozenset(
+    (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
+)
+DEFAULT_FPS = 30.0
+
+
+def natural_key(name: str) -> list[tuple[int, int | str]]:
+    """Sorts "frame2" before "frame10"."""
+    parts = re.split(r"([0-9]+)", name)  # every second one is a number
+    return [(0, int(part)) if i % 2 else (1, part.lower()) for i, part in enumerate(parts)]
+
+
+class FolderSource(Source):
+    """Images of one folder in natural order of their names; hidden files are left out."""
+
+    def __init__(self, path: Path, fps: float | None = None) -> None:
+        super().__init__()
+        self._files = sorted(
+            (file for file in path.iterdir() if _is_image(file)),
+            key=lambda file: (natural_key(file.name), file.name),
+        )
+        if not self._files:
+            raise SourceError(f"{path} is neither a bag nor a folder with images in it")
+        self.name = path.resolve().name
+        self.length = len(self._files)
+        self.fps = DEFAULT_FPS if fps is None else fps
+        if not self.fps > 0:
+            raise SourceError(f"a frame rate of {self.fps} is not possible")
+
+    def __iter__(self) -> Iterator[SourceFrame]:
+        for index, file in enumerate(self._files):
+            stamp_ns = round(index * 1e9 / self.fps)
+            try:
+                # Not cv2.imread: it cannot open every file name that the system allows.
+                data = np.fromfile(file, np.uint8)
+                image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+            except (OSError, cv2.error) as error:
+                self.count_unreadable("file", f"{file}: {error}")
+                continue
+            if image is None:
+                self.count_unreadable("file", f"{file} is not an image that can be decoded")
+                continue
+            yield SourceFrame(np.asarray(image, np.uint8), stamp_ns, file.name, index)
+
+
+def _is_image(file: Path) -> bool:
+    return file.suffix.lower() in IMAGE_SUFFIXES and not file.name.startswith(".")
