@@ -47,7 +47,13 @@ class BagWriter:
         self._tracks = self._writer.add_connection(
             TRACKS_TOPIC, TRACK_ARRAY, typestore=self._typestore
         )
-        self._copy = None if copy_from is None else BagCopy(copy_from, self._writer, TRACKS_TOPIC)
+        self._copy: BagCopy | None = None
+        if copy_from is not None:
+            try:
+                self._copy = BagCopy(copy_from, self._writer, without=TRACKS_TOPIC)
+            except BaseException:
+                self.discard()
+                raise
 
     @property
     def not_copied(self) -> dict[str, str]:

@@ -80,6 +80,7 @@ def tracks_of(message: Any) -> Tracks:
         Mask(m.x, m.y, m.width, m.height, np.asarray(m.runs, np.uint8).tobytes())
         for m in (row.mask for row in rows)
     ]
+    velocities = [(row.velocity_x, row.velocity_y) for row in rows]
     return Tracks(
         ids=np.array([row.id for row in rows], np.int64),
         boxes=np.array([(row.x_min, row.y_min, row.x_max, row.y_max) for row in rows], np.float32),
@@ -90,9 +91,7 @@ def tracks_of(message: Any) -> Tracks:
         ages=np.array([row.age for row in rows], np.int64),
         first_seen_ns=np.array([_stamp_ns(row.first_seen) for row in rows], np.int64),
         last_seen_ns=np.array([_stamp_ns(row.last_seen) for row in rows], np.int64),
-        velocities=np.array(
-            [(row.velocity_x, row.velocity_y) for row in rows], np.float32
-        ).reshape(-1, 2),
+        velocities=np.array(velocities, np.float32).reshape(-1, 2),
     )
 
 

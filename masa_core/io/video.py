@@ -53,9 +53,7 @@ class VideoSource(Source):
         missing = (self.length or 0) - index
         if missing > _MISCOUNT:
             self.unreadable["video"] += missing
-            self.examples["video"] = (
-                f"{self._path} promises {self.length} frames and gives {index}"
-            )
+            self.examples["video"] = f"{self._path} promises {self.length} frames and gives {index}"
 
     def _stamp_ns(self, index: int, previous_ns: int) -> int:
         """The container's time of the frame just read; made up where it does not go forward."""
