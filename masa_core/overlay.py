@@ -31,7 +31,7 @@ def track_colour(track_id: int) -> tuple[int, int, int]:
 def draw_tracks(
     frame_bgr: NDArray[np.uint8], tracks: Tracks, classes: Sequence[str] = ()
 ) -> NDArray[np.uint8]:
-    """A copy of a (H, W, 3) uint8 BGR frame with box, mask, class, id and score of each track.
+    """A copy of a (H, W, 3) uint8 BGR frame with box, mask, class and id of each track.
 
     classes: names of the labels. A box is drawn thick where the track is confirmed, thin where it
     is tentative, and as its corners alone where it coasts (its box is predicted, not seen).
@@ -80,10 +80,10 @@ def _draw_box(picture: NDArray[np.uint8], tracks: Tracks, row: Any, thickness: i
 def _draw_label(
     picture: NDArray[np.uint8], tracks: Tracks, row: Any, classes: Sequence[str], thickness: int
 ) -> None:
-    """Class, id and score on the track's colour, above the box or else inside, never cut off."""
+    """Class and id on the track's colour, above the box or else inside, never cut off."""
     label = int(tracks.labels[row])
     name = f"{classes[label]} " if 0 <= label < len(classes) else ""
-    text = f"{name}{tracks.ids[row]}  {tracks.scores[row]:.2f}"
+    text = f"{name}{tracks.ids[row]}"
     text = text.encode("ascii", "replace").decode()  # OpenCV draws ASCII only
     scale = 0.2 + 0.14 * thickness
     line = max(1, thickness // 2)

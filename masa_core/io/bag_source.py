@@ -29,6 +29,8 @@ class BagSource(Source):
     Raises SourceError where `topic` is None and the bag has several image topics, or none.
     """
 
+    kind = "bag"
+
     def __init__(self, path: Path, topic: str | None = None) -> None:
         super().__init__()
         self.path = path

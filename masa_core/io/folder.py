@@ -26,6 +26,8 @@ def natural_key(name: str) -> list[tuple[int, int | str]]:
 class FolderSource(Source):
     """Images of one folder in natural order of their names; hidden files are left out."""
 
+    kind = "folder"
+
     def __init__(self, path: Path, fps: float | None = None) -> None:
         super().__init__()
         self._files = sorted(

@@ -29,14 +29,16 @@ class SourceFrame(Frame):
 class Source:
     """Frames in the order of the source, once. Use it in a `with` block.
 
-    name: what to call results after. length: number of frames, None where it is not known (for
-    some videos it is an estimate). fps: frames per second, an estimate for bags.
+    kind: "video", "folder" or "bag". name: what to call results after. length: number of frames,
+    None where it is not known (for some videos it is an estimate). fps: frames per second, an
+    estimate for bags.
 
     A frame that cannot be read is left out and counted: `unreadable` holds the number for each
     reason, `examples` the first message for each. Iterating raises SourceError where nothing more
     can be read.
     """
 
+    kind: str
     name: str
     length: int | None
     fps: float

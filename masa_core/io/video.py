@@ -22,6 +22,8 @@ class VideoSource(Source):
     come are counted as unreadable.
     """
 
+    kind = "video"
+
     def __init__(self, path: Path) -> None:
         super().__init__()
         if path.suffix.lower() in IMAGE_SUFFIXES:
