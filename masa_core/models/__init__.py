@@ -1,1 +1,8 @@
 """The MASA models in torch: backbones, adapters and heads of the published checkpoints."""
+
+from __future__ import annotations
+
+from masa_core.models.checkpoints import LoadReport, load_official
+from masa_core.models.zoo import MODELS, build, load
+
+__all__ = ["MODELS", "LoadReport", "build", "load", "load_official"]
