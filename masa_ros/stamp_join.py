@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 ImageT = TypeVar("ImageT")
 DetectionsT = TypeVar("DetectionsT")
 
-JUMP_BACK_NS = (
-    1_000_000_000  # an image older than the newest by more than this: the clock went back
-)
+# An image older than the newest one by more than this says that the clock went back.
+JUMP_BACK_NS = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class Pair(Generic[ImageT, DetectionsT]):
+    image: ImageT
+    detections: DetectionsT
 
 
 class StampJoin(Generic[ImageT, DetectionsT]):
@@ -59,8 +65,13 @@ class StampJoin(Generic[ImageT, DetectionsT]):
         """Messages that wait for their partner."""
         return len(self._images) + len(self._detections)
 
-    def add_image(self, stamp_ns: int, image: ImageT) -> tuple[ImageT, DetectionsT] | None:
-        """Takes an image in; returns (image, detections) if its detections were waiting."""
+    @property
+    def pending_images(self) -> int:
+        """Images that wait for their detections."""
+        return len(self._images)
+
+    def add_image(self, stamp_ns: int, image: ImageT) -> Pair[ImageT, DetectionsT] | None:
+        """Takes an image in; returns the pair if its detections were waiting."""
         newest = self._newest_image_ns
         if newest is not None and stamp_ns < newest - JUMP_BACK_NS:
             self.reset("clock_jump")
@@ -70,8 +81,8 @@ class StampJoin(Generic[ImageT, DetectionsT]):
 
     def add_detections(
         self, stamp_ns: int, detections: DetectionsT
-    ) -> tuple[ImageT, DetectionsT] | None:
-        """Takes detections in; returns (image, detections) if their image was waiting."""
+    ) -> Pair[ImageT, DetectionsT] | None:
+        """Takes detections in; returns the pair if their image was waiting."""
         return self._add(stamp_ns, detections, self._detections, "detections")
 
     def reset(self, cause: str = "reset") -> None:
@@ -83,7 +94,7 @@ class StampJoin(Generic[ImageT, DetectionsT]):
 
     def _add(
         self, stamp_ns: int, message: Any, waiting: dict[int, Any], side: str
-    ) -> tuple[ImageT, DetectionsT] | None:
+    ) -> Pair[ImageT, DetectionsT] | None:
         self.received += 1
         if stamp_ns in waiting or stamp_ns == self._last_pair_ns:
             self.dropped[f"duplicate_{side}"] += 1
@@ -93,7 +104,7 @@ class StampJoin(Generic[ImageT, DetectionsT]):
             return None
         waiting[stamp_ns] = message
         if stamp_ns in self._images and stamp_ns in self._detections:
-            pair = self._images.pop(stamp_ns), self._detections.pop(stamp_ns)
+            pair = Pair(self._images.pop(stamp_ns), self._detections.pop(stamp_ns))
             self.pairs += 1
             self._last_pair_ns = stamp_ns
             self._close(stamp_ns)

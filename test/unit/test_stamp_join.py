@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from masa_ros.stamp_join import JUMP_BACK_NS, StampJoin
+from masa_ros.stamp_join import JUMP_BACK_NS, Pair, StampJoin
 
 CAPACITY = 4
 STEP_NS = 33_333_333
@@ -57,7 +57,7 @@ class AnyTraffic(RuleBasedStateMachine):
         self.given[side].add(stamp_ns)
         if pair is None:
             return
-        assert pair == (("image", stamp_ns), ("detections", stamp_ns))
+        assert pair == Pair(("image", stamp_ns), ("detections", stamp_ns))
         assert all(stamp_ns in stamps for stamps in self.given.values())
         assert self.last_pair_ns is None or stamp_ns > self.last_pair_ns
         self.last_pair_ns = stamp_ns
