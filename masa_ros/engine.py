@@ -1,0 +1,98 @@
+"""A loaded model with the cameras that share it: what exists between configure and cleanup."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+
+from diagnostic_msgs.msg import DiagnosticStatus
+from rclpy.lifecycle import LifecycleNode
+
+from masa_core.runtime import Model, ModelError, load_model
+from masa_core.tracking import TrackerConfig
+from masa_ros.camera import Camera
+from masa_ros.frame_queue import FrameQueue
+from masa_ros.intake import Arrival
+from masa_ros.parameters import Settings
+from masa_ros.stamp_gate import StampGate
+from masa_ros.worker import Worker
+
+STOP_TIMEOUT_S = 10.0  # for the image that the model is working on
+
+
+class Engine:
+    """Loads the model and makes the publishers. `start` subscribes and begins to work.
+
+    gates: one for each camera, by its name.
+
+    Raises ModelError or ValueError, with a sentence for people.
+    """
+
+    def __init__(
+        self,
+        node: LifecycleNode,
+        settings: Settings,
+        config: TrackerConfig,
+        gates: Mapping[str, StampGate],
+    ) -> None:
+        self.model: Model = load_model(
+            settings.model,
+            device=settings.device,
+            dtype=settings.dtype,
+            threads=settings.threads or None,
+        )
+        if settings.detector == "bundle" and not self.model.has_detector:
+            raise ModelError(
+                f"model {self.model.name} finds no boxes itself: set parameter detector to topic"
+            )
+        self._queue_size = settings.queue_size
+        self._worker: Worker[Arrival] | None = None
+        self._cameras: list[Camera] = []
+        try:
+            for index, (name, gate) in enumerate(gates.items()):
+                camera = Camera(node, index, name, gate, self.model, settings, config)
+                self._cameras.append(camera)
+        except BaseException:
+            self.destroy()
+            raise
+
+    def configure(self, settings: Settings, config: TrackerConfig) -> None:
+        """Changed parameters, for the next image on. Raises ValueError for unknown classes."""
+        for camera in self._cameras:
+            camera.configure(settings, config)
+
+    def start(self) -> None:
+        queue: FrameQueue[Arrival] = FrameQueue(len(self._cameras), self._queue_size)
+        self._worker = Worker(queue, self._process, self._failed)
+        for camera in self._cameras:
+            camera.start(queue)
+
+    def stop(self) -> bool:
+        """Whether the image in work came to its end; what still waited is counted as lost."""
+        for camera in self._cameras:
+            camera.stop()
+        worker, self._worker = self._worker, None
+        if worker is None:
+            return True
+        waiting, finished = worker.stop(STOP_TIMEOUT_S)
+        for arrival in waiting:
+            self._cameras[arrival.camera].lost("stopped")
+        return finished
+
+    def destroy(self) -> None:
+        """Removes the publishers. The engine is of no use afterwards."""
+        for camera in self._cameras:
+            camera.destroy()
+
+    def status(self) -> list[DiagnosticStatus]:
+        return [camera.status() for camera in self._cameras]
+
+    def _process(self, arrival: Arrival) -> None:
+        self._cameras[arrival.camera].process(arrival)
+
+    def _failed(self, arrival: Arrival, error: Exception) -> None:
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        self._cameras[arrival.camera].failed(
+            f"{type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})"
+        )
