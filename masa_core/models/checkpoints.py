@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import yaml
 from torch import Tensor, nn
 
+from masa_core.runtime.bundle import sha256
 from masa_core.runtime.protocol import ModelError
 
 # Published files may hold these beyond the model: position ids of an older BERT, and a buffer of
@@ -71,14 +73,20 @@ def load_official(
     state = source if isinstance(source, Mapping) else read(Path(source))
     state = _state_dict(state)
     state = {k[len(prefix) :]: v for k, v in state.items() if k.startswith(prefix)}
+    origin = "the given state dict" if isinstance(source, Mapping) else str(source)
+    report = check_fit(module, state, origin)
+    wanted = module.state_dict().keys()
+    module.load_state_dict({k: v for k, v in state.items() if k in wanted}, strict=False)
+    return report
+
+
+def check_fit(module: nn.Module, state: Mapping[str, Tensor], origin: str) -> LoadReport:
+    """How the weights would meet the module's. Raises ModelError where they do not fit."""
     report = _compare(module.state_dict(), state)
     if not report.clean:
-        origin = "the given state dict" if isinstance(source, Mapping) else str(source)
         raise ModelError(
             f"{origin} does not fit {getattr(module, 'name', type(module).__name__)}: {report}"
         )
-    wanted = module.state_dict().keys()
-    module.load_state_dict({k: v for k, v in state.items() if k in wanted}, strict=False)
     return report
 
 
@@ -113,6 +121,11 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
+    card = path.with_suffix(".yaml")
+    if card.is_file():
+        expected = yaml.safe_load(card.read_text(encoding="utf-8")).get("sha256")
+        if expected != sha256(path):
+            raise ModelError(f"{path} has not the SHA-256 that {card.name} says; convert it again")
     try:
         return load_file(path)
     except SafetensorError as error:

@@ -83,7 +83,11 @@ def read_bundle(folder: Path) -> Bundle:
 
 def sha256(path: Path) -> str:
     """SHA-256 of a file as a hexadecimal string."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):  # weights may be larger than memory allows twice
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def _check_file(path: Path, digest: str) -> None:
