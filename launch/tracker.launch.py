@@ -26,7 +26,7 @@ def generate_launch_description() -> LaunchDescription:
     return LaunchDescription(
         [
             argument("params_file", str(CONFIG / "tracker.yaml"), "parameters of the node"),
-            argument("image_topic", "/camera/image_raw", "images; TOPIC/compressed if so set"),
+            argument("image_topic", "/camera/image_raw", "images (compressed ones: TOPIC/compressed)"),
             argument(
                 "detections_topic",
                 "",
