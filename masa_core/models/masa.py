@@ -105,7 +105,11 @@ class Masa(nn.Module):
         self.track_head = TrackHead(embed_head, strides[:roi_levels])
         self.has_detector = True  # the distilled head, where the checkpoint has no other
         self.has_masks = hasattr(detector, "masks")
-        self.classes: tuple[str, ...] = getattr(detector, "classes", ("object",))
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the labels of `detect`; those of a prompt or vocabulary may change."""
+        return getattr(self.detector, "classes", ("object",))
 
     def set_type(self, dtype: torch.dtype) -> Masa:
         """Run in another type. A part that must stay in float32 says so (``float32_parts``)."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from masa_core.models.backbones.resnet import ResNet50
 from masa_core.models.checkpoints import load_official
@@ -21,6 +22,8 @@ from masa_core.runtime.protocol import ModelError
 from masa_core.wording import nearest
 
 _STRIDES = (4, 8, 16, 32, 64)
+_SWIN_STRIDES = (8, 16, 32, 64, 128)
+_SWIN_CHANNELS = (256, 512, 1024)
 _DTYPES = {
     "float32": torch.float32,
     "float16": torch.float16,
@@ -85,10 +88,31 @@ def _sam_vith() -> Masa:
     return _sam("masa_sam_vith", 1280, 32, 16, (7, 15, 23, 31))
 
 
+def _detic() -> Masa:
+    from masa_core.models.detic import Detic
+
+    return _swin("masa_detic", Detic())
+
+
+def _swin(name: str, detector: nn.Module) -> Masa:
+    return Masa(
+        name,
+        Preprocessing(1333, 800, divisor=32),
+        (FPN(_SWIN_CHANNELS), DeformFusion()),
+        RPN(),
+        BoxHead(),
+        EmbedHead(),
+        _SWIN_STRIDES,
+        roi_levels=3,
+        detector=detector,
+    )
+
+
 _BUILDERS: dict[str, Callable[[], Masa]] = {
     "masa_r50": _r50,
     "masa_sam_vitb": _sam_vitb,
     "masa_sam_vith": _sam_vith,
+    "masa_detic": _detic,
 }
 MODELS = tuple(_BUILDERS)
 
