@@ -7,15 +7,22 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+import cv2
+import numpy as np
 import onnx
 import yaml
 from nanodet_graph import CLASSES, clean
-from nanodet_instances import pooled_maps
+from nanodet_instances import embedding_graph, plain_graph, statistics
+from numpy.typing import NDArray
 
-from masa_core.runtime.bundle import FORMAT, read_bundle, sha256
+from masa_core.io.atomic import part_path
+from masa_core.runtime.bundle import FORMAT, sha256
+from masa_core.runtime.ort import OrtModel
 
 GIVEN_SHA256 = "0d1dff05a869937a5013d2989e88f2767eea557775725b6136d7fdf5c57cd79d"
 COCO = """
@@ -28,7 +35,9 @@ chair, couch, potted plant, bed, dining table, toilet, tv, laptop, mouse, remote
 cell phone, microwave, oven, toaster, sink, refrigerator, book, clock, vase, scissors, teddy bear,
 hair drier, toothbrush
 """
-NORM = 10.0  # of the embeddings
+NORM = 5.0  # of the embeddings; MODEL_CARD.md says what it was chosen by
+EVERY = 5  # frames of a video that are looked at
+BACKGROUND_BOXES = 10  # of random place and shape, in each of these frames, beside the detections
 _LIST_TAG = "tag:yaml.org,2002:seq"
 HEADER = """\
 # The default model of masa_ros; MODEL_CARD.md says what it is and what it can do.
@@ -37,18 +46,40 @@ HEADER = """\
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("given", type=Path, help="nanodet_g.onnx")
     parser.add_argument("bundle", type=Path, help="folder to write to")
+    parser.add_argument("--videos", type=Path, nargs="+", required=True)
     args = parser.parse_args()
     if sha256(args.given) != GIVEN_SHA256:
         parser.error(f"{args.given} is not the NanoDet-G graph that this script was written for")
 
-    _write(args.bundle / "image.onnx", clean(onnx.load(args.given)).SerializeToString())
-    _write(args.bundle / "instances.onnx", pooled_maps(NORM).SerializeToString())
-    content = yaml.dump(_description(args.bundle), Dumper=_Dumper, sort_keys=False, width=90)
-    _write(args.bundle / "bundle.yaml", (HEADER + content).encode())
-    read_bundle(args.bundle)
+    image = clean(onnx.load(args.given))
+    with TemporaryDirectory() as folder:
+        _write(Path(folder), image, plain_graph())
+        plain = np.concatenate(list(_plain_embeddings(OrtModel(Path(folder)), args.videos)))
+    _write(args.bundle, image, embedding_graph(*statistics(plain), NORM))
+    print(f"{args.bundle}: made, with the statistics of {len(plain)} boxes")
+
+
+def _plain_embeddings(model: OrtModel, videos: list[Path]) -> Iterator[NDArray[np.float32]]:
+    random = np.random.default_rng(0)
+    for video in videos:
+        capture = cv2.VideoCapture(str(video))
+        for at in range(int(capture.get(cv2.CAP_PROP_FRAME_COUNT))):
+            found, frame = capture.read()
+            if found and at % EVERY == 0:
+                features = model.encode(frame)
+                detections = model.detect(features)
+                likely = detections.boxes[detections.scores > 0.1]
+                size = np.array([features.width, features.height])
+                sides = np.exp(random.uniform(*np.log([24, 200]), (BACKGROUND_BOXES, 2)))
+                centres = random.uniform(0, size, (BACKGROUND_BOXES, 2))
+                boxes = np.concatenate((centres - sides / 2, centres + sides / 2), axis=1)
+                boxes = boxes.clip(0, np.tile(size, 2)).astype(np.float32)
+                yield model.embed(features, np.concatenate((likely, boxes)))
 
 
 def _description(folder: Path) -> dict[str, Any]:
@@ -79,7 +110,7 @@ def _description(folder: Path) -> dict[str, Any]:
         "provenance": {
             "detector": "NanoDet-G of RangiLyu/nanodet, Apache-2.0",
             "given graph": f"nanodet_g.onnx, SHA-256 {GIVEN_SHA256}",
-            "embedding": "untrained",
+            "embedding": "untrained: RoIAlign on an early map, whitened",
         },
     }
 
@@ -93,9 +124,16 @@ _Dumper.add_representer(
 )
 
 
-def _write(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
+def _write(folder: Path, image: onnx.ModelProto, instances: onnx.ModelProto) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    _replace(folder / "image.onnx", image.SerializeToString())
+    _replace(folder / "instances.onnx", instances.SerializeToString())
+    content = yaml.dump(_description(folder), Dumper=_Dumper, sort_keys=False, width=90)
+    _replace(folder / "bundle.yaml", (HEADER + content).encode())
+
+
+def _replace(path: Path, content: bytes) -> None:
+    part = part_path(path)
     part.write_bytes(content)
     os.replace(part, path)
 

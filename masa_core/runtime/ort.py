@@ -44,8 +44,8 @@ class OrtModel:
         self.name = self.bundle.name
         self.has_detector = self.bundle.detector is not None
         self.classes = self.bundle.detector.classes if self.bundle.detector else ()
-        self._image = _session(folder / self.bundle.image.graph, device, threads)
-        self._instances = _session(folder / self.bundle.embedding.graph, device, threads)
+        self._image = open_session(folder / self.bundle.image.graph, device, threads)
+        self._instances = open_session(folder / self.bundle.embedding.graph, device, threads)
         self._taps = [node.name for node in self._instances.get_inputs() if node.name != "boxes"]
         self._wanted = self._tensors_to_fetch(folder)
         self._dimensions = int(self._instances.get_outputs()[0].shape[1])
@@ -111,7 +111,7 @@ def network_size(height: int, width: int, pixels: int, multiple: int) -> tuple[i
     return rows * multiple, columns * multiple
 
 
-def _session(path: Path, device: str, threads: int | None) -> onnxruntime.InferenceSession:
+def open_session(path: Path, device: str, threads: int | None) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or min(_cores(), _MAX_THREADS)
     # Threads that wait for work would otherwise turn in circles on the cores that others need.
