@@ -68,13 +68,13 @@ def _draw_box(picture: NDArray[np.uint8], tracks: Tracks, row: Any, thickness: i
     state = tracks.states[row]
     if state != TrackState.COASTED:
         line = thickness if state == TrackState.CONFIRMED else max(1, thickness // 2)
-        cv2.rectangle(picture, (x1, y1), (x2, y2), colour, line, cv2.LINE_AA)
+        cv2.rectangle(picture, (x1, y1), (x2, y2), colour, line)
         return
     arm_x, arm_y = max(1, (x2 - x1) // 4), max(1, (y2 - y1) // 4)
     for x, dx in ((x1, arm_x), (x2, -arm_x)):
         for y, dy in ((y1, arm_y), (y2, -arm_y)):
             corner = np.array([(x + dx, y), (x, y), (x, y + dy)])
-            cv2.polylines(picture, [corner], False, colour, thickness, cv2.LINE_AA)
+            cv2.polylines(picture, [corner], False, colour, thickness)
 
 
 def _draw_label(
@@ -95,7 +95,8 @@ def _draw_label(
     top = y1 - plate_height if y1 >= plate_height else y1
     top = min(max(top, 0), max(height - plate_height, 0))
     colour = track_colour(int(tracks.ids[row]))
-    cv2.rectangle(picture, (left, top), (left + plate_width, top + plate_height), colour, -1)
+    bottom_right = (left + plate_width - 1, top + plate_height - 1)
+    cv2.rectangle(picture, (left, top), bottom_right, colour, -1)
     blue, green, red = colour
     ink = (0, 0, 0) if 0.114 * blue + 0.587 * green + 0.299 * red > 128 else (255, 255, 255)
     origin = (left + 2, top + text_height + 2)

@@ -61,7 +61,7 @@ def load_pipeline(args: argparse.Namespace, config: TrackerConfig) -> MasaPipeli
     except ModelError as error:
         raise CommandError(str(error)) from error
     if not model.has_detector:
-        raise CommandError(f"model {model.name} finds no boxes by itself: choose one with a detector")
+        raise CommandError(f"model {model.name} has no detector: choose a model that has one")
     pipeline = MasaPipeline(model, Tracker(config))
     if args.classes is not None:
         try:

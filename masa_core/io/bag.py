@@ -69,7 +69,8 @@ class BagReader:
         try:
             return self.typestore.deserialize_cdr(message.raw, message.type)
         except Exception as error:  # as above
-            raise SourceError(f"{message.topic} holds a damaged {message.type}: {error}") from error
+            text = f"{message.topic} holds a damaged {message.type}: {_reason(error)}"
+            raise SourceError(text) from error
 
     def know(self, kind: str) -> None:
         """Takes a type that the typestore lacks from the bag. Raises SourceError without one."""
@@ -81,7 +82,8 @@ class BagReader:
                 try:
                     self.typestore.register(get_types_from_msg(definition.data, kind))
                 except Exception as error:  # as above
-                    raise SourceError(f"{self.path} defines {kind} wrongly: {error}") from error
+                    text = f"{self.path} defines {kind} wrongly: {_reason(error)}"
+                    raise SourceError(text) from error
                 return
         raise SourceError(f"{self.path} does not say how {kind} is defined")
 
@@ -140,7 +142,7 @@ def _storage(path: Path) -> Path:
 
 
 def _reason(error: Exception) -> str:
-    text = str(error).rstrip(".") or type(error).__name__
+    text = " ".join(str(error).split()).rstrip(".") or type(error).__name__
     if "end magic" in text:
         text += " (the recording was cut off; `mcap recover` saves what is there)"
     return text

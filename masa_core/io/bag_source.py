@@ -48,6 +48,7 @@ class BagSource(Source):
         self._reader.close()
 
     def __iter__(self) -> Iterator[SourceFrame]:
+        index = -1
         for index, message in enumerate(self._reader.messages(self.topic)):
             try:
                 content = self._reader.decode(message)
@@ -62,6 +63,7 @@ class BagSource(Source):
             yield SourceFrame(
                 image, stamp_ns, str(stamp_ns), index, content.header.frame_id, message.received_ns
             )
+        self.count_missing(index + 1)
 
     def _estimated_fps(self) -> float:
         """From the usual time between recordings: the median is deaf to gaps and bursts."""

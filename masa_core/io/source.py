@@ -68,6 +68,13 @@ class Source:
         self.unreadable[reason] += 1
         self.examples.setdefault(reason, message)
 
+    def count_missing(self, given: int) -> None:
+        """Counts the frames that the source promised and that did not come."""
+        promised = self.length or 0
+        if promised > given:
+            self.unreadable["missing"] += promised - given
+            self.examples["missing"] = f"{self.name} promises {promised} frames and gives {given}"
+
 
 def open_source(path: str | Path, topic: str | None = None, fps: float | None = None) -> Source:
     """A video file, a folder of images, or a rosbag2 (folder, .mcap or .db3).

@@ -52,10 +52,8 @@ class VideoSource(Source):
             stamp_ns = self._stamp_ns(index, stamp_ns)
             yield SourceFrame(np.asarray(image, np.uint8), stamp_ns, f"{index:06d}", index)
             index += 1
-        missing = (self.length or 0) - index
-        if missing > _MISCOUNT:
-            self.unreadable["video"] += missing
-            self.examples["video"] = f"{self._path} promises {self.length} frames and gives {index}"
+        if (self.length or 0) - index > _MISCOUNT:
+            self.count_missing(index)
 
     def _stamp_ns(self, index: int, previous_ns: int) -> int:
         """The container's time of the frame just read; made up where it does not go forward."""
