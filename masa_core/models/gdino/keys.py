@@ -1,0 +1,139 @@
+"""Names of weights: official checkpoints of Grounding DINO against transformers' modules.
+
+`GroundingDino` is made of transformers' modules, but answers to the official names. Both sides
+leave out what stands before: "detector." of the official names, "model." of transformers'.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+import torch
+from torch import Tensor
+
+# Official module (or parameter), that of transformers; {} is a number. The first that fits counts.
+_RENAMES = [
+    ("neck.extra_convs.0.conv", "input_proj_vision.3.0"),
+    ("neck.extra_convs.0.gn", "input_proj_vision.3.1"),
+    ("neck.convs.{}.conv", "input_proj_vision.{}.0"),
+    ("neck.convs.{}.gn", "input_proj_vision.{}.1"),
+    ("level_embed", "level_embed"),
+    ("query_embedding", "query_position_embeddings"),
+    ("text_feat_map", "text_projection"),
+    ("language_model.language_backbone.body.model", "text_backbone"),
+    ("encoder.fusion_layers.{}.layer_norm_v", "encoder.layers.{}.fusion_layer.layer_norm_vision"),
+    ("encoder.fusion_layers.{}.layer_norm_l", "encoder.layers.{}.fusion_layer.layer_norm_text"),
+    ("encoder.fusion_layers.{}.gamma_v", "encoder.layers.{}.fusion_layer.vision_param"),
+    ("encoder.fusion_layers.{}.gamma_l", "encoder.layers.{}.fusion_layer.text_param"),
+    *(
+        (f"encoder.fusion_layers.{{}}.attn.{a}", f"encoder.layers.{{}}.fusion_layer.attn.{b}")
+        for a, b in (
+            ("v_proj", "vision_proj"),
+            ("l_proj", "text_proj"),
+            ("values_v_proj", "values_vision_proj"),
+            ("values_l_proj", "values_text_proj"),
+            ("out_v_proj", "out_vision_proj"),
+            ("out_l_proj", "out_text_proj"),
+        )
+    ),
+    *(
+        (f"encoder.text_layers.{{}}.{a}", f"encoder.layers.{{}}.text_enhancer_layer.{b}")
+        for a, b in (
+            ("self_attn.attn", "self_attn"),
+            ("ffn.layers.0.0", "fc1"),
+            ("ffn.layers.1", "fc2"),
+            ("norms.0", "layer_norm_before"),
+            ("norms.1", "layer_norm_after"),
+        )
+    ),
+    *(
+        (f"encoder.layers.{{}}.{a}", f"encoder.layers.{{}}.deformable_layer.{b}")
+        for a, b in (
+            ("self_attn", "self_attn"),
+            ("ffn.layers.0.0", "fc1"),
+            ("ffn.layers.1", "fc2"),
+            ("norms.0", "self_attn_layer_norm"),
+            ("norms.1", "final_layer_norm"),
+        )
+    ),
+    *(
+        (f"decoder.layers.{{}}.{a}", f"decoder.layers.{{}}.{b}")
+        for a, b in (
+            ("self_attn.attn", "self_attn"),
+            ("cross_attn_text.attn", "encoder_attn_text"),
+            ("cross_attn", "encoder_attn"),
+            ("ffn.layers.0.0", "fc1"),
+            ("ffn.layers.1", "fc2"),
+            ("norms.0", "self_attn_layer_norm"),
+            ("norms.1", "encoder_attn_text_layer_norm"),
+            ("norms.2", "encoder_attn_layer_norm"),
+            ("norms.3", "final_layer_norm"),
+        )
+    ),
+    ("decoder.norm", "decoder.layer_norm"),
+    ("decoder.ref_point_head", "decoder.reference_points_head"),
+    ("memory_trans_fc", "enc_output"),
+    ("memory_trans_norm", "enc_output_norm"),
+    # Branch 6 is that of the proposals; the others are those of the decoder's layers
+    *(
+        (f"bbox_head.reg_branches.6.{2 * i}", f"encoder_output_bbox_embed.layers.{i}")
+        for i in range(3)
+    ),
+    *((f"bbox_head.reg_branches.{{}}.{2 * i}", f"bbox_embed.{{}}.layers.{i}") for i in range(3)),
+]
+_QUERY_KEY_VALUE = ("query", "key", "value")
+
+
+def from_official(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Official weights under transformers' names. Weights of unknown names are left out."""
+    return {name: value for key, value in _split(state) if (name := _rename(key, _TO_OURS))}
+
+
+def to_official(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Weights of transformers' modules under official names; the inverse of `from_official`."""
+    renamed = {name: value for key, value in state.items() if (name := _rename(key, _TO_OFFICIAL))}
+    return dict(_join(renamed))
+
+
+def _split(state: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
+    """One matrix for query, key and value of an attention -> three."""
+    for key, value in state.items():
+        if ".attn.in_proj_" in key:
+            for part, rows in zip(_QUERY_KEY_VALUE, value.chunk(3), strict=True):
+                yield key.replace("in_proj_", f"{part}."), rows
+        else:
+            yield key, value
+
+
+def _join(state: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
+    for key, value in state.items():
+        if ".attn.query." in key:
+            parts = [state[key.replace(".query.", f".{part}.")] for part in _QUERY_KEY_VALUE]
+            yield key.replace(".query.", ".in_proj_"), torch.cat(parts)
+        elif not re.search(r"\.attn\.(key|value)\.", key):
+            yield key, value
+
+
+_Rules = list[tuple[re.Pattern[str], str]]
+
+
+def _rules(pairs: list[tuple[str, str]]) -> _Rules:
+    """Patterns that match a name and keep its number and its rest, with their replacements."""
+    rules = []
+    for source, target in pairs:
+        pattern = re.escape(source).replace(re.escape("{}"), r"(?P<number>\d+)")
+        replacement = target.replace("{}", r"\g<number>") + r"\g<rest>"
+        rules.append((re.compile(pattern + r"(?P<rest>(\..*)?)"), replacement))
+    return rules
+
+
+_TO_OURS = _rules(_RENAMES)
+_TO_OFFICIAL = _rules([(ours, official) for official, ours in _RENAMES])
+
+
+def _rename(key: str, rules: _Rules) -> str | None:
+    for pattern, replacement in rules:
+        if match := pattern.fullmatch(key):
+            return match.expand(replacement)
+    return None
