@@ -1,0 +1,11 @@
+"""Scoring of tracking results, equal to the benchmarks' own evaluators.
+
+Importing this package is cheap; the extra ``eval`` is loaded with the first evaluation.
+"""
+
+from __future__ import annotations
+
+from masa_core.evaluation.errors import FormatError
+from masa_core.evaluation.protocols import PROTOCOLS, evaluate, protocol_settings
+
+__all__ = ["PROTOCOLS", "FormatError", "evaluate", "protocol_settings"]

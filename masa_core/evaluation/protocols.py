@@ -1,0 +1,74 @@
+"""One way into all evaluations: `evaluate`."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from masa_core.wording import nearest
+
+# Protocol -> function that scores it. The modules load TrackEval, SciPy and pycocotools.
+PROTOCOLS = {
+    "mot": "mot:evaluate_mot",
+    "bdd_mot": "bdd:evaluate_bdd_mot",
+    "bdd_mots": "bdd:evaluate_bdd_mots",
+    "tao": "tao:evaluate_tao",
+    "ovmot": "tao:evaluate_ovmot",
+    "ytvis": "vis:evaluate_ytvis",
+    "uvo": "vis:evaluate_uvo",
+    "kitti": "kitti:evaluate_kitti",
+    "kitti_mots": "kitti:evaluate_kitti_mots",
+}
+
+
+def evaluate(
+    truth: str | Path, results: str | Path, protocol: str, **settings: Any
+) -> dict[str, Any]:
+    """Score results against truth as a benchmark's official evaluator does.
+
+    truth, results: the files or folders in which the data set is published and in which its
+    evaluator takes results. protocol: one of `PROTOCOLS`. settings: see `protocol_settings`.
+
+    Returns the benchmark's headline figures by their names, then ``protocol``, ``settings`` (of
+    each family of figures, the evaluator whose rules were applied and its thresholds) and what
+    the protocol gives besides, such as figures of each class.
+
+    Raises FormatError (a ValueError) for a malformed file, FileNotFoundError, ValueError for an
+    unknown protocol or setting, and ImportError without the extra ``eval``.
+    """
+    scorer = _scorer(protocol)
+    known = list(protocol_settings(protocol))
+    unknown = [name for name in settings if name not in known]
+    if unknown:
+        raise ValueError(
+            f"protocol {protocol} has no setting {unknown[0]!r}{nearest(unknown[0], known)}"
+        )
+    report = scorer(Path(truth), Path(results), **settings)
+    figures = {name: report.pop(name) for name in list(report) if _is_figure(report[name])}
+    return {**figures, "protocol": protocol, **report}
+
+
+def protocol_settings(protocol: str) -> dict[str, Any]:
+    """Settings of a protocol by name, with their defaults. Raises as `evaluate`."""
+    parameters = inspect.signature(_scorer(protocol)).parameters.values()
+    return {item.name: item.default for item in parameters if item.kind is item.KEYWORD_ONLY}
+
+
+def _scorer(protocol: str) -> Callable[..., dict[str, Any]]:
+    if protocol not in PROTOCOLS:
+        raise ValueError(f"unknown protocol {protocol!r}{nearest(protocol, list(PROTOCOLS))}")
+    module, function = PROTOCOLS[protocol].split(":")
+    try:
+        scorer: Callable[..., dict[str, Any]] = getattr(
+            import_module(f"masa_core.evaluation.{module}"), function
+        )
+    except ImportError as error:
+        raise ImportError(f"{error}; evaluation needs: pip install 'masa_ros[eval]'") from error
+    return scorer
+
+
+def _is_figure(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

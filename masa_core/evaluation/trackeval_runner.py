@@ -1,0 +1,99 @@
+"""Running TrackEval (https://github.com/JonathonLuiten/TrackEval), quietly, on staged files.
+
+TrackEval's data sets read fixed layouts of folders. `stage` builds such a layout in a temporary
+folder out of links, so that truth and results may lie anywhere.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import io
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import trackeval
+from numpy.typing import NDArray
+
+TRACKER = "results"  # the name under which TrackEval knows the results
+QUIET = {"PRINT_CONFIG": False}
+
+_EVALUATOR = {
+    "USE_PARALLEL": False,
+    "BREAK_ON_ERROR": True,
+    "LOG_ON_ERROR": None,
+    "PRINT_RESULTS": False,
+    "PRINT_CONFIG": False,
+    "TIME_PROGRESS": False,
+    "OUTPUT_SUMMARY": False,
+    "OUTPUT_DETAILED": False,
+    "PLOT_CURVES": False,
+}
+
+# Result fields as TrackEval names them, a dict of metric -> field -> number or array, per class
+# and sequence.
+Fields = dict[str, dict[str, Any]]
+
+
+def stage(source: Path, target: Path) -> None:
+    """Let ``target`` be the file ``source``: a link, or the unpacked content of a .gz file."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.suffix == ".gz":
+        with gzip.open(source, "rb") as packed, target.open("wb") as plain:
+            shutil.copyfileobj(packed, plain)
+        return
+    try:
+        target.symlink_to(source.resolve())
+    except OSError:  # a file system without links
+        shutil.copyfile(source, target)
+
+
+def metrics(*, iou_threshold: float = 0.5) -> list[Any]:
+    """HOTA, CLEAR and Identity; TrackEval adds Count itself."""
+    config = {"THRESHOLD": iou_threshold, **QUIET}
+    return [
+        trackeval.metrics.HOTA(QUIET),
+        trackeval.metrics.CLEAR(config),
+        trackeval.metrics.Identity(config),
+    ]
+
+
+def run(
+    dataset_class: Callable[[dict[str, Any]], Any],
+    config: Mapping[str, Any],
+    metric_list: Sequence[Any],
+) -> Any:
+    """Evaluate one TrackEval data set: sequence (or ``COMBINED_SEQ``) -> class -> Fields.
+
+    Raises ValueError with TrackEval's own words where it refuses the data.
+    """
+    chatter = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(chatter), contextlib.redirect_stderr(chatter):
+            dataset = dataset_class({**config, **QUIET, "TRACKERS_TO_EVAL": [TRACKER]})
+            evaluator = trackeval.Evaluator(dict(_EVALUATOR))
+            results, _ = evaluator.evaluate([dataset], list(metric_list))
+    except trackeval.utils.TrackEvalException as error:
+        raise ValueError(f"TrackEval refuses the data: {error}") from None
+    return results[dataset.get_name()][TRACKER]
+
+
+def percent(values: NDArray[np.float64] | float) -> float:
+    """Mean over thresholds, in percent, as TrackEval prints it."""
+    return 100 * float(np.mean(values))
+
+
+def headline(fields: Fields) -> dict[str, float | int]:
+    """The figures of one class and sequence: ratios in percent, HOTA's averaged over alpha."""
+    hota, clear, identity = fields["HOTA"], fields["CLEAR"], fields["Identity"]
+    names = ("HOTA", "DetA", "AssA", "DetRe", "DetPr", "AssRe", "AssPr", "LocA")
+    figures: dict[str, float | int] = {name: percent(hota[name]) for name in names}
+    figures |= {name: percent(clear[name]) for name in ("MOTA", "MOTP", "MODA")}
+    figures |= {name: percent(identity[name]) for name in ("IDF1", "IDP", "IDR")}
+    counts = ("CLR_TP", "CLR_FN", "CLR_FP", "IDSW", "Frag", "MT", "PT", "ML")
+    figures |= {name: int(clear[name]) for name in counts}
+    figures |= {name: int(identity[name]) for name in ("IDTP", "IDFN", "IDFP")}
+    return figures | {name: int(count) for name, count in fields["Count"].items()}
