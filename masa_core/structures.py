@@ -123,6 +123,19 @@ class Tracks:
         """The given rows: a slice, integer indices or a boolean mask."""
         return Tracks(**_take(self, rows))
 
+    def joined(self, other: Tracks) -> Tracks:
+        """These rows and then the other's. Columns that only one of them has become None."""
+        if len(self) == 0 or len(other) == 0:
+            return other if len(self) == 0 else self
+
+        def join(a: Any, b: Any) -> Any:
+            if a is None or b is None:
+                return None
+            return a + b if isinstance(a, list) else np.concatenate((a, b))
+
+        columns = [spec.name for spec in fields(self)]
+        return Tracks(**{name: join(getattr(self, name), getattr(other, name)) for name in columns})
+
 
 def _rows(values: ArrayLike, dtype: Any, width: int) -> NDArray[Any]:
     array = np.asarray(values, dtype)

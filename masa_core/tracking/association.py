@@ -10,15 +10,17 @@ Floats = NDArray[np.float32]
 
 def box_iou(a: Floats, b: Floats) -> Floats:
     """(N, M) intersection over union of (N, 4) and (M, 4) xyxy boxes, 0 for empty ones."""
-    low = np.maximum(a[:, None, :2], b[None, :, :2])
-    high = np.minimum(a[:, None, 2:], b[None, :, 2:])
-    overlap = np.prod(np.clip(high - low, 0, None), axis=2)
+    # One coordinate at a time: reductions over a last axis of two are slow in NumPy.
+    width = np.minimum(a[:, None, 2], b[None, :, 2]) - np.maximum(a[:, None, 0], b[None, :, 0])
+    height = np.minimum(a[:, None, 3], b[None, :, 3]) - np.maximum(a[:, None, 1], b[None, :, 1])
+    overlap = np.maximum(width, 0) * np.maximum(height, 0)
     union = _area(a)[:, None] + _area(b)[None, :] - overlap
-    return overlap / np.maximum(union, np.finfo(np.float32).tiny)
+    return np.asarray(overlap / np.maximum(union, np.finfo(np.float32).tiny))
 
 
 def _area(boxes: Floats) -> Floats:
-    return np.prod(np.clip(boxes[:, 2:] - boxes[:, :2], 0, None), axis=1)
+    sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 0)
+    return np.asarray(sides[:, 0] * sides[:, 1])
 
 
 def overlaps_better(boxes: Floats, iou_thr: float | Floats) -> NDArray[np.bool_]:
@@ -46,10 +48,11 @@ def bisoftmax(detections: Floats, tracks: Floats) -> Floats:
 
 def cosine(detections: Floats, tracks: Floats) -> Floats:
     """(N, M) cosine similarity of (N, D) and (M, D) embeddings: s2 of Eq. 2 of the paper."""
-    return _unit(detections) @ _unit(tracks).T
+    return unit(detections) @ unit(tracks).T
 
 
-def _unit(embeddings: Floats) -> Floats:
+def unit(embeddings: Floats) -> Floats:
+    """(N, D) embeddings, scaled to length 1."""
     norms = np.linalg.norm(embeddings, axis=1, keepdims=True)
     return embeddings / np.maximum(norms, 1e-12)
 

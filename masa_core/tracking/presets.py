@@ -23,23 +23,12 @@ def _score(default: float, text: str) -> Any:
 
 @dataclass(frozen=True)
 class TrackerConfig:
-    """What the official trackers have in common. Make one with `TrackerConfig.preset(name)`.
+    """Parameters of a tracker. Make one with `TrackerConfig.preset(name)`.
 
-    Raises ValueError for a value outside of its range. The clock of the official presets is the
-    number of update() calls, empty frames included.
+    Raises ValueError for a value outside of its range.
     """
 
     name: ClassVar[str] = ""
-
-    init_score_thr: float = _score(0.8, "an unmatched detection above this score starts a track")
-    obj_score_thr: float = _score(0.5, "a detection must be above this score to continue a track")
-    match_score_thr: float = _score(0.5, "a match must be above this similarity")
-    memo_tracklet_frames: int = _parameter(
-        10, 1, 1_000_000, "a track is forgotten when it was not seen for this many frames"
-    )
-    memo_momentum: float = _score(
-        0.8, "weight of the newest embedding in a track's running mean of embeddings"
-    )
 
     def __post_init__(self) -> None:
         for spec in fields(self):
@@ -47,10 +36,10 @@ class TrackerConfig:
 
     @staticmethod
     def preset(name: str, **overrides: Any) -> TrackerConfig:
-        """The parameters of a named tracker: `masa_tao` or `masa_bdd`, with their official names.
+        """The parameters of a named tracker: `masa_plus`, or the official `masa_tao`, `masa_bdd`.
 
-        Defaults are those of the official code. Raises ValueError for an unknown preset or
-        parameter, naming the nearest known one.
+        The official ones have the names and default values of the official code. Raises ValueError
+        for an unknown preset or parameter, naming the nearest known one.
         """
         kind = PRESETS.get(name)
         if kind is None:
@@ -63,7 +52,55 @@ class TrackerConfig:
 
 
 @dataclass(frozen=True)
-class MasaTaoConfig(TrackerConfig):
+class MasaPlusConfig(TrackerConfig):
+    """Appearance and motion as one calibrated evidence, with a memory in seconds: the default."""
+
+    name: ClassVar[str] = "masa_plus"
+
+    init_score_thr: float = _score(0.6, "an unmatched detection above this score starts a track")
+    obj_score_thr: float = _score(0.1, "a detection must be above this score to continue a track")
+    duplicate_score_thr: float = _score(
+        0.6, "below this score, a box that overlaps a better one is taken for its duplicate"
+    )
+    duplicate_iou_thr: float = _score(0.3, "overlap (IoU) above which it is dropped")
+    match_evidence_thr: float = _parameter(
+        0.0, -20.0, 20.0, "log odds that a match must exceed; higher: fewer, safer matches"
+    )
+    use_appearance: bool = _parameter(True, None, None, "match by embeddings")
+    use_motion: bool = _parameter(True, None, None, "match by predicted box")
+    with_cats: bool = _parameter(False, None, None, "match only within a class")
+    memory_s: float = _parameter(
+        30.0, 0.0, 3600.0, "a confirmed track can be found again for this many seconds"
+    )
+    tentative_memory_s: float = _parameter(
+        2.0, 0.0, 3600.0, "the same for a track that is not confirmed yet"
+    )
+    confirm_hits: int = _parameter(2, 1, 100, "detections after which a track is confirmed")
+    coast_s: float = _parameter(
+        0.2, 0.0, 60.0, "a confirmed track is predicted for this many seconds when it is not seen"
+    )
+    embedding_momentum: float = _score(
+        0.3, "weight of the newest embedding in a track's running mean of embeddings"
+    )
+
+
+@dataclass(frozen=True)
+class OfficialConfig(TrackerConfig):
+    """What the official trackers share. Their clock is the number of update() calls."""
+
+    init_score_thr: float = _score(0.8, "an unmatched detection above this score starts a track")
+    obj_score_thr: float = _score(0.5, "a detection must be above this score to continue a track")
+    match_score_thr: float = _score(0.5, "a match must be above this similarity")
+    memo_tracklet_frames: int = _parameter(
+        10, 1, 1_000_000, "a track is forgotten when it was not seen for this many frames"
+    )
+    memo_momentum: float = _score(
+        0.8, "weight of the newest embedding in a track's running mean of embeddings"
+    )
+
+
+@dataclass(frozen=True)
+class MasaTaoConfig(OfficialConfig):
     """The tracker of the paper's Algorithm 1, used for everything but BDD100K."""
 
     name: ClassVar[str] = "masa_tao"
@@ -82,7 +119,7 @@ class MasaTaoConfig(TrackerConfig):
 
 
 @dataclass(frozen=True)
-class MasaBddConfig(TrackerConfig):
+class MasaBddConfig(OfficialConfig):
     """The tracker of the BDD100K benchmarks."""
 
     name: ClassVar[str] = "masa_bdd"
@@ -102,7 +139,7 @@ class MasaBddConfig(TrackerConfig):
 
 
 PRESETS: dict[str, type[TrackerConfig]] = {
-    kind.name: kind for kind in (MasaTaoConfig, MasaBddConfig)
+    kind.name: kind for kind in (MasaPlusConfig, MasaTaoConfig, MasaBddConfig)
 }
 
 

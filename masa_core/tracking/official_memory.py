@@ -1,4 +1,4 @@
-"""The tracks that are remembered, as one array an attribute, oldest track first."""
+"""What the official trackers remember of each track."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from masa_core.structures import Detections
+from masa_core.tracking.columns import Columns
 
 _VELOCITY_MOMENTUM = 0.5  # of the newest measurement: halves the jitter of boxes, lags one frame
 
 
-class TrackMemory:
-    """Everything known of M live tracks.
+class OfficialMemory(Columns):
+    """M tracks, oldest first.
 
-    ids (M,) int64, boxes (M, 4) float32 px, embeddings (M, D) float32, last_frame and age (M,)
-    int64, first_ns and last_ns (M,) int64, velocities (M, 2) float32 px/s of the box centre.
+    ids (M,), boxes (M, 4) px, labels (M,), embeddings (M, D), velocities (M, 2) px/s of the box
+    centre, first_frame, last_frame, first_ns and last_ns (M,).
     """
 
     def __init__(self) -> None:
@@ -27,9 +28,6 @@ class TrackMemory:
         self.first_frame = np.zeros(0, np.int64)
         self.first_ns = np.zeros(0, np.int64)
         self.last_ns = np.zeros(0, np.int64)
-
-    def __len__(self) -> int:
-        return len(self.ids)
 
     def update(
         self,
@@ -66,31 +64,17 @@ class TrackMemory:
     ) -> None:
         """N new tracks begin as N detections with (N, D) embeddings."""
         count = len(ids)
-        if len(self) == 0:
-            self.embeddings = np.zeros((0, embeddings.shape[1]), np.float32)
-        new = {
-            "ids": ids,
-            "boxes": detections.boxes,
-            "labels": detections.labels,
-            "embeddings": embeddings,
-            "velocities": np.zeros((count, 2), np.float32),
-            "last_frame": np.full(count, frame),
-            "first_frame": np.full(count, frame),
-            "first_ns": np.full(count, stamp_ns),
-            "last_ns": np.full(count, stamp_ns),
-        }
-        for name, column in new.items():
-            setattr(self, name, np.concatenate((getattr(self, name), column)))
-
-    def keep(self, rows: NDArray[np.bool_]) -> None:
-        """Forget all tracks but those of the (M,) boolean mask."""
-        if not rows.all():
-            for name, column in vars(self).items():
-                setattr(self, name, column[rows])
-
-    def rows_of(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Rows of the given ids, all of which must be remembered. ids are kept in rising order."""
-        return np.searchsorted(self.ids, ids)
+        self.append(
+            ids=ids,
+            boxes=detections.boxes,
+            labels=detections.labels,
+            embeddings=embeddings,
+            velocities=np.zeros((count, 2), np.float32),
+            last_frame=np.full(count, frame),
+            first_frame=np.full(count, frame),
+            first_ns=np.full(count, stamp_ns),
+            last_ns=np.full(count, stamp_ns),
+        )
 
 
 def _centres(boxes: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -17,8 +17,8 @@ from masa_core.tracking.association import (
     overlaps_better,
     softmax,
 )
-from masa_core.tracking.memory import TrackMemory
-from masa_core.tracking.presets import MasaBddConfig, MasaTaoConfig, TrackerConfig
+from masa_core.tracking.official_memory import OfficialMemory
+from masa_core.tracking.presets import MasaBddConfig, MasaTaoConfig, OfficialConfig
 
 UNMATCHED = -1  # row of a detection that may start a track
 SUPPRESSED = -2  # row of a detection that belongs to a track but is too weak to continue it
@@ -37,7 +37,7 @@ class Rule(Protocol):
         ...
 
     def match(
-        self, detections: Detections, embeddings: Floats, memory: TrackMemory, frame: int
+        self, detections: Detections, embeddings: Floats, memory: OfficialMemory, frame: int
     ) -> Rows:
         """(N,) row of the memory for each detection, or UNMATCHED, or SUPPRESSED."""
         ...
@@ -58,7 +58,7 @@ class MasaTaoRule:
         return weak & overlaps_better(detections.boxes, self.config.distractor_nms_thr)
 
     def match(
-        self, detections: Detections, embeddings: Floats, memory: TrackMemory, frame: int
+        self, detections: Detections, embeddings: Floats, memory: OfficialMemory, frame: int
     ) -> Rows:
         config = self.config
         known = memory.embeddings
@@ -93,7 +93,7 @@ class MasaBddRule:
         return overlaps_better(detections.boxes, iou_thr.astype(np.float32))
 
     def match(
-        self, detections: Detections, embeddings: Floats, memory: TrackMemory, frame: int
+        self, detections: Detections, embeddings: Floats, memory: OfficialMemory, frame: int
     ) -> Rows:
         config = self.config
         known = np.concatenate([memory.embeddings, *(item[0] for item in self._backdrops)])
@@ -129,9 +129,9 @@ class MasaBddRule:
             self._backdrops.pop()
 
 
-def make_rule(config: TrackerConfig) -> Rule:
+def make_rule(config: OfficialConfig) -> Rule:
     if isinstance(config, MasaTaoConfig):
         return MasaTaoRule(config)
     if isinstance(config, MasaBddConfig):
         return MasaBddRule(config)
-    raise TypeError(f"{type(config).__name__} is no preset; use TrackerConfig.preset(name)")
+    raise TypeError(f"{type(config).__name__} is no preset; use OfficialConfig.preset(name)")
