@@ -69,7 +69,7 @@ class Detections:
 
     @classmethod
     def empty(cls) -> Detections:
-        return cls(np.zeros((0, 4)), np.zeros(0), np.zeros(0))
+        return cls(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int64))
 
     def __len__(self) -> int:
         return len(self.boxes)
@@ -113,8 +113,13 @@ class Tracks:
 
     @classmethod
     def empty(cls) -> Tracks:
-        nothing = np.zeros(0)
-        return cls(nothing, np.zeros((0, 4)), nothing, nothing, nothing)
+        return cls(
+            ids=np.zeros(0, np.int64),
+            boxes=np.zeros((0, 4), np.float32),
+            scores=np.zeros(0, np.float32),
+            labels=np.zeros(0, np.int64),
+            states=np.zeros(0, np.uint8),
+        )
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+Floats = NDArray[np.floating[Any]]
 
 
 def box_iou(a: Floats, b: Floats) -> Floats:
@@ -29,7 +31,8 @@ def overlaps_better(boxes: Floats, iou_thr: float | Floats) -> NDArray[np.bool_]
     A better box counts even when it is itself a duplicate. iou_thr: a number, or (N,) of them.
     """
     overlap = np.tril(box_iou(boxes, boxes), -1)
-    return (overlap > np.broadcast_to(iou_thr, len(boxes))[:, None]).any(axis=1)
+    duplicate = overlap > np.broadcast_to(iou_thr, len(boxes))[:, None]
+    return np.asarray(duplicate.any(axis=1))
 
 
 def softmax(logits: Floats, axis: int) -> Floats:

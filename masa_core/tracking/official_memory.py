@@ -78,4 +78,4 @@ class OfficialMemory(Columns):
 
 
 def _centres(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
-    return (boxes[:, :2] + boxes[:, 2:]) / 2
+    return np.asarray((boxes[:, :2] + boxes[:, 2:]) / 2)
