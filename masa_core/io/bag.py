@@ -52,7 +52,7 @@ class BagReader:
     def messages(self, *topics: str) -> Iterator[BagMessage]:
         """Messages of the given topics, of all if none is given, in order of recording."""
         wanted = [c for c in self.connections if not topics or c.topic in topics]
-        stream = self._reader.messages(wanted)
+        stream = self._reader.messages(wanted) if wanted else iter(())  # to rosbags, [] is all
         while True:
             try:
                 item = next(stream, None)
