@@ -116,6 +116,20 @@ def test_a_node_that_cannot_start_is_told_with_its_log(tmp_path):
     assert "queue_size" in (tmp_path / "node.log").read_text()
 
 
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["/nowhere"], "has no topic /nowhere: it has /image/compressed"),
+        (["/image/compressed", "--wait", "0.1"], "nobody subscribed to /image/compressed"),
+    ],
+)
+def test_a_player_that_cannot_play_says_why(tmp_path, arguments, reason):
+    drive = write_drive(tmp_path, 2)
+    command = [sys.executable, "-m", "masa_ros.bag_player", str(drive.bag), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and reason in done.stderr
+
+
 def all_columns():
     """Tracks with everything that a message can hold."""
     ring = np.zeros((40, 50), bool)
