@@ -16,17 +16,19 @@ from launch_ros.event_handlers import OnStateTransition
 from launch_ros.events.lifecycle import ChangeState
 from lifecycle_msgs.msg import Transition
 
-CONFIG = Path(get_package_share_directory("masa_ros"), "config")
-# Fast DDS 3 (Kilted) reads the first, older ones (Humble, Jazzy) the second.
-PROFILE_VARIABLES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
+from masa_ros import shared_memory
+
+PARAMS_FILE = Path(get_package_share_directory("masa_ros"), "config", "tracker.yaml")
 SWITCH = {"choices": ["true", "false"]}
 
 
 def generate_launch_description() -> LaunchDescription:
     return LaunchDescription(
         [
-            argument("params_file", str(CONFIG / "tracker.yaml"), "parameters of the node"),
-            argument("image_topic", "/camera/image_raw", "images (compressed ones: TOPIC/compressed)"),
+            argument("params_file", str(PARAMS_FILE), "parameters of the node"),
+            argument(
+                "image_topic", "/camera/image_raw", "images (compressed ones: TOPIC/compressed)"
+            ),
             argument(
                 "detections_topic",
                 "",
@@ -65,6 +67,7 @@ def start_tracker(context: Any) -> list[Any]:
         parameters["detector"] = "topic"
         remappings["detections"] = given["detections_topic"]
 
+    chosen = any(name in os.environ for name in shared_memory.VARIABLES)  # by the user
     node = LifecycleNode(
         package="masa_ros",
         executable="tracker_node",
@@ -73,17 +76,10 @@ def start_tracker(context: Any) -> list[Any]:
         parameters=[params_file, parameters],
         remappings=list(remappings.items()),
         ros_arguments=["--log-level", given["log_level"]],
-        additional_env=shared_memory(),
+        additional_env={} if chosen else shared_memory.profile_variables(),
         output="screen",
     )
     return [*bring_up(node), node] if given["autostart"] == "true" else [node]
-
-
-def shared_memory() -> dict[str, str]:
-    """Fast DDS with a segment that images fit into, unless you have chosen a profile yourself."""
-    if any(name in os.environ for name in PROFILE_VARIABLES):
-        return {}
-    return dict.fromkeys(PROFILE_VARIABLES, str(CONFIG / "fastdds_shm.xml"))
 
 
 def bring_up(node: LifecycleNode) -> list[RegisterEventHandler]:

@@ -8,9 +8,14 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from masa_core.assets import share_path
+from masa_ros.shared_memory import profile_variables
 
 _FIRST_TOKEN = 23_400  # the port for domain 0
+_THIS_MACHINE = (
+    {"ROS_LOCALHOST_ONLY": "1"}
+    if os.environ.get("ROS_DISTRO") == "humble"
+    else {"ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}
+)
 
 
 @contextmanager
@@ -20,13 +25,7 @@ def private_domain() -> Iterator[dict[str, str]]:
 
     The domain is free again after the block: until then, a port is held as its token.
     """
-    profile = str(share_path("config/fastdds_shm.xml"))
-    variables = {
-        "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
-        "FASTDDS_DEFAULT_PROFILES_FILE": profile,
-    }
-    if os.environ.get("ROS_DISTRO") in ("humble", "jazzy"):  # Fast DDS 3 warns of the old name
-        variables["FASTRTPS_DEFAULT_PROFILES_FILE"] = profile
+    variables = {**_THIS_MACHINE, **profile_variables()}
     for domain in random.sample(range(1, 101), 100):  # Linux has ports for domains up to 101
         with socket.socket() as token:
             try:
