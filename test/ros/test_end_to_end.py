@@ -61,11 +61,8 @@ def test_node_publishes_what_masa_track_finds(tmp_path):
     run = play_and_record(tmp_path, drive.bag, drive.frames, parameters(tmp_path))
     assert run.frames_sent == FRAMES
 
-    tracker = {name: value for name, value in DEMO["tracker"].items() if name != "preset"}
-    settings = [f"{name}={value}" for name, value in tracker.items()]
     offline = tmp_path / "offline"
-    command = ["track", str(drive.bag), "--bag", str(offline)]
-    assert masa([*command, "--tracker", DEMO["tracker"]["preset"], "--set", *settings]) == 0
+    assert masa(["track", str(drive.bag), "--bag", str(offline)]) == 0
 
     published, expected = read_recording(run.bag), read_recording(offline)
     assert published.lost == {}
@@ -101,7 +98,7 @@ def test_demo_leaves_what_it_promises(tmp_path):
 
 
 def test_demo_fails_where_nothing_is_tracked(tmp_path):
-    tracker = {"preset": "masa_tao", "init_score_thr": 1.0}
+    tracker = {"init_score_thr": 1.0}
     done = demo(
         tmp_path, "--frames", "10", "--params-file", str(parameters(tmp_path, tracker=tracker))
     )
