@@ -39,7 +39,7 @@ def read_nanodet(
     labels = scores[cells].argmax(axis=1)
 
     # The expectation of each side's distribution is its distance from the cell's centre.
-    logits = distances[cells].reshape(len(cells), 4, -1)
+    logits = distances[cells].reshape(len(cells), 4, distances.shape[1] // 4)
     weights = np.exp(logits - logits.max(axis=2, keepdims=True))
     bins = np.arange(weights.shape[2], dtype=np.float32)
     sides = weights @ bins / weights.sum(axis=2) * cell_stride[cells, None]

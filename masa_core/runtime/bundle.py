@@ -69,7 +69,7 @@ def read_bundle(folder: Path) -> Bundle:
     except OSError as error:
         raise ModelError(f"{path} cannot be read ({error.strerror}); is it a bundle?") from error
     except yaml.YAMLError as error:
-        raise ModelError(f"{path} is not valid YAML: {error}") from error
+        raise ModelError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
     if not isinstance(content, Mapping) or content.get("format") != FORMAT:
         raise ModelError(f"{path} must say 'format: {FORMAT}', the format that is read here")
     bundle = _section(Bundle, {**content, "folder": folder}, str(path))
@@ -77,6 +77,8 @@ def read_bundle(folder: Path) -> Bundle:
     if missing := [name for name in graphs if name not in bundle.files]:
         raise ModelError(f"{path}: 'files' lacks the SHA-256 of {missing[0]}")
     for name, digest in bundle.files.items():
+        if Path(name).name != name:
+            raise ModelError(f"{path}: {name!r} in 'files' is not a file of the bundle's folder")
         _check_file(folder / name, digest)
     return bundle
 
@@ -111,7 +113,7 @@ def _tuple_of(kind: Callable[[Any], Any]) -> Callable[[Any], tuple[Any, ...]]:
 
 def _instance(kind: type) -> Callable[[Any], Any]:
     def check(value: Any) -> Any:
-        if not isinstance(value, kind):
+        if not isinstance(value, kind) or isinstance(value, bool):
             raise ValueError(f"expected a {kind.__name__}, got {value!r}")
         return value
 

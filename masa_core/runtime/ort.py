@@ -46,9 +46,8 @@ class OrtModel:
         self.classes = self.bundle.detector.classes if self.bundle.detector else ()
         self._image = open_session(folder / self.bundle.image.graph, device, threads)
         self._instances = open_session(folder / self.bundle.embedding.graph, device, threads)
-        self._taps = [node.name for node in self._instances.get_inputs() if node.name != "boxes"]
-        self._wanted = self._tensors_to_fetch(folder)
-        self._dimensions = int(self._instances.get_outputs()[0].shape[1])
+        self._taps, self._dimensions = self._embedding_facts()
+        self._wanted = self._tensors_to_fetch()
 
     def encode(self, frame_bgr: NDArray[np.uint8]) -> BundleFeatures:
         height, width = frame_bgr.shape[:2]
@@ -80,6 +79,9 @@ class OrtModel:
         boxes = np.asarray(boxes_xyxy, np.float32).reshape(-1, 4) * features.scale
         if len(boxes) == 0:
             return np.zeros((0, self._dimensions), np.float32)
+        # RoIAlign takes samples all over a box: one far larger than the frame would exhaust memory.
+        height, width = features.tensors[self.bundle.image.input].shape[2:]
+        boxes = boxes.clip(0, np.array([width, height] * 2, np.float32))
         feeds = {name: features.tensors[name] for name in self._taps}
         (embeddings,) = self._instances.run(["embeddings"], {"boxes": boxes, **feeds})
         return embeddings
@@ -87,16 +89,33 @@ class OrtModel:
     def masks(self, features: BundleFeatures, boxes_xyxy: NDArray[np.float32]) -> list[Mask]:
         raise ModelError(f"bundle {self.name} gives no masks")
 
-    def _tensors_to_fetch(self, folder: Path) -> list[str]:
+    def _embedding_facts(self) -> tuple[list[str], int]:
+        """Names of the tensors that the embedding graph reads beside the boxes, and its D."""
+        inputs = [node.name for node in self._instances.get_inputs()]
+        shapes = {node.name: node.shape for node in self._instances.get_outputs()}
+        shape = shapes.get("embeddings", [])
+        if "boxes" not in inputs or len(shape) != 2 or not isinstance(shape[1], int):
+            raise ModelError(
+                f"{self.bundle.folder / self.bundle.embedding.graph} must have an input 'boxes' "
+                "and an output 'embeddings' of shape (N, D) with D a number"
+            )
+        return [name for name in inputs if name != "boxes"], shape[1]
+
+    def _tensors_to_fetch(self) -> list[str]:
         """Outputs of the image graph that the detector and the embedding read."""
+        path = self.bundle.folder / self.bundle.image.graph
+        inputs = [node.name for node in self._image.get_inputs()]
+        if inputs != [self.bundle.image.input]:
+            raise ModelError(
+                f"{path} has the inputs {inputs}, not {self.bundle.image.input!r} alone"
+            )
         detector = self.bundle.detector
-        read = {*self._taps, *(detector.outputs.values() if detector else ())}
-        read.discard(self.bundle.image.input)
+        read = {*self._taps, *(detector.outputs.values() if detector else ())} - set(inputs)
         given = [node.name for node in self._image.get_outputs()]
         if unknown := sorted(read - set(given)):
             raise ModelError(
-                f"{folder / self.bundle.image.graph} has no output {unknown[0]!r}, which the "
-                f"bundle reads{nearest(unknown[0], given)}"
+                f"{path} has no output {unknown[0]!r}, which the bundle reads"
+                f"{nearest(unknown[0], given)}"
             )
         return sorted(read)
 

@@ -1,0 +1,280 @@
+"""Bundles: what the shipped one answers, and what is said of broken ones."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnxruntime
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from masa_core import load_model
+from masa_core.assets import asset_path
+from masa_core.runtime import Model, ModelError
+from masa_core.runtime.ort import OrtModel, network_size
+from masa_core.tracking.association import box_iou
+
+BUNDLE = asset_path("nanodet_masa")
+GIVEN = Path(__file__).parents[1] / "data" / "nanodet" / "given_graph.npz"
+STRIDES = (4, 8, 16, 32)
+
+
+@pytest.fixture(scope="module")
+def model() -> OrtModel:
+    loaded = load_model("nanodet_masa", threads=1)
+    assert isinstance(loaded, OrtModel) and isinstance(loaded, Model)
+    return loaded
+
+
+@pytest.fixture(scope="module")
+def picture() -> np.ndarray:
+    """(416, 416, 3): the network's own input size for a square frame."""
+    return np.load(GIVEN)["picture"].repeat(2, axis=0).repeat(2, axis=1)
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(BUNDLE, tmp_path / "copy"))
+
+
+def edit(bundle: Path, change: Callable[[dict], None]) -> None:
+    path = bundle / "bundle.yaml"
+    content = yaml.safe_load(path.read_text())
+    change(content)
+    path.write_text(yaml.safe_dump(content))
+
+
+def error_of(name: str | Path, **options: object) -> str:
+    with pytest.raises(ModelError) as caught:
+        load_model(name, **options)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+# What the shipped bundle answers
+
+
+def test_the_graph_answers_as_the_given_one(model: OrtModel, picture: np.ndarray) -> None:
+    expected = np.load(GIVEN)
+    tensors = model.encode(picture).tensors
+    for name in ("scores", "distances"):
+        found = tensors[name][0, expected["cells"]]
+        assert np.abs(found - expected[name]).max() < 1e-3
+
+
+@pytest.mark.parametrize("height, width", [(416, 416), (320, 544), (32, 32)])
+def test_the_graph_gives_maps_of_every_stride(height: int, width: int) -> None:
+    session = onnxruntime.InferenceSession(BUNDLE / "image.onnx")
+    names = [f"stride{stride}" for stride in STRIDES]
+    maps = session.run(names, {"image": np.zeros((1, 3, height, width), np.float32)})
+    for stride, tensor in zip(STRIDES, maps, strict=True):
+        assert tensor.shape[2:] == (height // stride, width // stride)
+
+
+def test_boxes_are_in_pixels_of_the_frame(model: OrtModel, picture: np.ndarray) -> None:
+    """Each side has a factor of its own: this frame is stretched to 416x416 too."""
+    here = model.detect(model.encode(picture))
+    there = model.detect(model.encode(cv2.resize(picture, (424, 408))))
+    sure = np.flatnonzero(here.scores > 0.4)
+    assert len(sure) == 4
+    expected = here.boxes[sure] * np.array([424 / 416, 408 / 416] * 2)
+    cars = there.boxes[there.labels == here.labels[sure[0]]]
+    nearest = cars[box_iou(expected, cars).argmax(axis=1)]
+    assert np.abs(nearest - expected).max() < 1.5
+
+
+def test_detections_are_the_best_first_without_duplicates(
+    model: OrtModel, picture: np.ndarray
+) -> None:
+    found = model.detect(model.encode(picture))
+    assert model.classes[found.labels[0]] == "car" and len(model.classes) == 80
+    assert (np.diff(found.scores) <= 0).all() and found.scores.min() > 0.05
+    overlap = box_iou(found.boxes, found.boxes) * (found.labels[:, None] == found.labels)
+    assert (overlap - np.eye(len(found))).max() < 0.61
+
+
+@pytest.mark.parametrize("height, width", [(1, 1), (3, 500), (500, 3), (37, 53), (1080, 1920)])
+def test_any_frame_has_detections_inside_and_embeddings(
+    model: OrtModel, height: int, width: int
+) -> None:
+    frame = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
+    features = model.encode(frame)
+    assert (features.height, features.width) == (height, width)
+    boxes = model.detect(features).boxes
+    assert boxes.min(initial=0) >= 0 and (boxes <= [width, height] * 2).all()
+    embeddings = model.embed(features, np.array([[0, 0, width, height]], np.float32))
+    assert np.isfinite(embeddings).all()
+
+
+def test_a_box_is_embedded_alike_alone_and_among_others(
+    model: OrtModel, picture: np.ndarray
+) -> None:
+    features = model.encode(picture)
+    boxes = model.detect(features).boxes[:30]
+    together = model.embed(features, boxes)
+    assert together.dtype == np.float32 and together.shape == (30, 384)
+    assert np.linalg.norm(together, axis=1) == pytest.approx(np.full(30, 5.0), rel=1e-4)
+    alone = np.concatenate([model.embed(features, boxes[row : row + 1]) for row in range(30)])
+    assert np.abs(alone - together).max() < 1e-3
+
+
+def test_no_boxes_have_no_embeddings(model: OrtModel, picture: np.ndarray) -> None:
+    assert model.embed(model.encode(picture), np.zeros((0, 4), np.float32)).shape == (0, 384)
+
+
+def test_odd_boxes_have_finite_embeddings(model: OrtModel, picture: np.ndarray) -> None:
+    boxes = [
+        [10, 10, 10, 10],
+        [-90, -90, -20, -20],
+        [900, 900, 999, 999],
+        [-50, 0, 9e9, 9e9],
+        [60, 60, 20, 20],
+    ]
+    embeddings = model.embed(model.encode(picture), np.array(boxes, np.float32))
+    assert np.isfinite(embeddings).all()
+
+
+def test_an_object_is_found_again_where_it_moved(model: OrtModel, picture: np.ndarray) -> None:
+    """Two patches of the picture change places; each embedding follows its patch."""
+    boxes = np.array([[40, 240, 72, 304], [320, 240, 352, 304]], np.float32)
+    (ax, ay, _, _), (bx, by, _, _) = boxes.astype(int)
+    swapped = picture.copy()
+    swapped[ay : ay + 64, ax : ax + 32] = picture[by : by + 64, bx : bx + 32]
+    swapped[by : by + 64, bx : bx + 32] = picture[ay : ay + 64, ax : ax + 32]
+    before = model.embed(model.encode(picture), boxes)
+    after = model.embed(model.encode(swapped), boxes)
+    assert list((before @ after.T).argmax(axis=1)) == [1, 0]
+
+
+def test_masks_are_not_promised(model: OrtModel, picture: np.ndarray) -> None:
+    assert not model.has_masks
+    with pytest.raises(ModelError, match="gives no masks"):
+        model.masks(model.encode(picture), np.zeros((1, 4), np.float32))
+
+
+@given(st.integers(1, 5000), st.integers(1, 5000))
+def test_the_input_has_the_frame_s_shape_and_the_bundle_s_area(height: int, width: int) -> None:
+    rows, columns = network_size(height, width, 416 * 416, 32)
+    assert rows % 32 == columns % 32 == 0 and rows > 0 and columns > 0
+    if 1 / 3 < width / height < 3:
+        assert 0.85 < rows * columns / 416**2 < 1.15
+        assert 0.8 < (columns / rows) / (width / height) < 1.25
+
+
+@pytest.mark.parametrize(
+    "frame, network",
+    [((540, 960), (320, 544)), ((576, 768), (352, 480)), ((416, 416), (416, 416))],
+)
+def test_the_input_of_common_frames(frame: tuple[int, int], network: tuple[int, int]) -> None:
+    assert network_size(*frame, 416 * 416, 32) == network
+
+
+# What is said when something is wrong
+
+
+def test_a_missing_description(tmp_path: Path) -> None:
+    assert str(tmp_path / "bundle.yaml") in error_of(tmp_path)
+
+
+def test_a_description_that_is_no_yaml(copy: Path) -> None:
+    (copy / "bundle.yaml").write_text("name: [")
+    assert "not valid YAML" in error_of(copy)
+
+
+@pytest.mark.parametrize("file", ["image.onnx", "instances.onnx"])
+def test_a_missing_graph(copy: Path, file: str) -> None:
+    (copy / file).unlink()
+    message = error_of(copy)
+    assert str(copy / file) in message and "fetch the whole bundle again" in message
+
+
+def test_a_damaged_graph(copy: Path) -> None:
+    content = bytearray((copy / "image.onnx").read_bytes())
+    content[5000] ^= 1
+    (copy / "image.onnx").write_bytes(content)
+    message = error_of(copy)
+    assert "SHA-256" in message and "image.onnx" in message
+
+
+def test_a_graph_that_is_none(copy: Path) -> None:
+    (copy / "image.onnx").write_bytes(b"no graph")
+    digest = hashlib.sha256(b"no graph").hexdigest()
+    edit(copy, lambda content: content["files"].update({"image.onnx": digest}))
+    assert "image.onnx cannot be run by ONNX Runtime" in error_of(copy)
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (lambda c: c.update(format=2), "format: 1"),
+        (lambda c: c.update(detecter={}), "unknown key 'detecter'; did you mean 'detector'?"),
+        (lambda c: c["image"].pop("mean"), "'image': 'mean' is missing"),
+        (lambda c: c["image"].update(pixels="many"), "'pixels' is wrong"),
+        (lambda c: c["image"].update(pixels=True), "'pixels' is wrong"),
+        (lambda c: c["image"].update(multiple=0), "'multiple'"),
+        (lambda c: c["image"].update(input="frame"), "has the inputs ['image'], not 'frame'"),
+        (lambda c: c["embedding"].update(graph="image.onnx"), "an input 'boxes'"),
+        (lambda c: c["image"].update(std=[1, 1, 0]), "'std'"),
+        (lambda c: c.update(image=None), "'image' must hold"),
+        (lambda c: c["detector"].update(layout="nanodt"), "did you mean 'nanodet'?"),
+        (lambda c: c["detector"]["outputs"].update(scores="score"), "did you mean 'scores'?"),
+        (lambda c: c["files"].pop("image.onnx"), "lacks the SHA-256 of image.onnx"),
+        (lambda c: c["files"].update({"../x.onnx": "00"}), "not a file of the bundle's folder"),
+    ],
+)
+def test_a_wrong_description(copy: Path, change: Callable[[dict], None], message: str) -> None:
+    edit(copy, change)
+    found = error_of(copy)
+    assert message in found and str(copy) in found
+
+
+def test_a_bundle_without_a_detector(copy: Path, picture: np.ndarray) -> None:
+    edit(copy, lambda content: content.pop("detector"))
+    model = load_model(copy)
+    assert not model.has_detector and model.classes == ()
+    features = model.encode(picture)
+    assert len(model.embed(features, np.array([[0, 0, 50, 50]], np.float32))) == 1
+    with pytest.raises(ModelError, match="hand in detections"):
+        model.detect(features)
+
+
+def test_an_unknown_name_is_answered_with_the_nearest() -> None:
+    assert "did you mean 'nanodet_masa'?" in error_of("nanodet_mas")
+
+
+def test_a_bundle_runs_in_its_own_precision_only() -> None:
+    assert "dtype" in error_of("nanodet_masa", dtype="float16")
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:x", "cpu:1", "cuda:-1"])
+def test_an_unknown_device(device: str) -> None:
+    assert "use cpu, cuda" in error_of("nanodet_masa", device=device)
+
+
+@pytest.mark.skipif(
+    "CUDAExecutionProvider" in onnxruntime.get_available_providers(), reason="has CUDA"
+)
+def test_cuda_where_there_is_none() -> None:
+    assert "pip install onnxruntime-gpu" in error_of("nanodet_masa", device="cuda")
+
+
+def test_a_torch_model_without_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.startswith("masa_core.models")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert "pip install 'masa_ros[torch]'" in error_of("masa_r50")
+
+
+def test_onnxruntime_is_loaded_with_the_first_bundle_only() -> None:
+    code = "import sys, masa_core.runtime; sys.exit('onnxruntime' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
