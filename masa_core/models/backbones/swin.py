@@ -140,13 +140,9 @@ class WindowAttention(nn.Module):
         self.heads = heads
         self.qkv = nn.Linear(dims, 3 * dims)
         self.proj = nn.Linear(dims, dims)
-        span = 2 * window - 1
-        self.relative_position_bias_table = nn.Parameter(torch.zeros(span * span, heads))
+        self.relative_position_bias_table = nn.Parameter(torch.zeros((2 * window - 1) ** 2, heads))
         nn.init.trunc_normal_(self.relative_position_bias_table, std=0.02)
-        y, x = torch.meshgrid(torch.arange(window), torch.arange(window), indexing="ij")
-        y, x = y.flatten(), x.flatten()
-        dy, dx = y[:, None] - y[None], x[:, None] - x[None]
-        self.register_buffer("relative_position_index", (dy + window - 1) * span + dx + window - 1)
+        self.register_buffer("relative_position_index", relative_position_index(window))
 
     def forward(self, windows: Tensor, mask: Tensor | None) -> Tensor:
         """(B, n, T, C) tokens of n windows -> the same shape. mask: (n, 1, T, T), additive."""
@@ -161,11 +157,19 @@ class WindowAttention(nn.Module):
         return self.proj(out.transpose(2, 3).flatten(3))
 
 
+def relative_position_index(window: int) -> Tensor:
+    """(window^2, window^2) int64: which row of the bias table a pair of tokens has."""
+    y, x = torch.meshgrid(torch.arange(window), torch.arange(window), indexing="ij")
+    y, x = y.flatten(), x.flatten()
+    dy, dx = y[:, None] - y[None], x[:, None] - x[None]
+    return (dy + window - 1) * (2 * window - 1) + dx + window - 1
+
+
 class PatchMerging(nn.Module):
     """Halves the map: the 2 x 2 pixels side by side in feature index c*4 + row*2 + column.
 
     That order is F.unfold's. The original Swin (and transformers) interleave differently, so
-    their weights need their columns reordered, see `masa_core.models.gdino_keys`.
+    their weights need their columns reordered, see `masa_core.models.gdino.pretrained`.
     """
 
     def __init__(self, dims: int) -> None:

@@ -7,12 +7,42 @@ leave out what stands before: "detector." of the official names, "model." of tra
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import count
 
 import torch
 from torch import Tensor
 
-# Official module (or parameter), that of transformers; {} is a number. The first that fits counts.
+
+class Renames:
+    """New names of weights by the module or parameter that they begin with.
+
+    Pairs of an old and a new beginning, in which {} stands for a number; the first that fits
+    counts. A name that none fits has no new one.
+    """
+
+    def __init__(self, pairs: Iterable[tuple[str, str]]) -> None:
+        self._rules = [(_pattern(old), _replacement(new)) for old, new in pairs]
+
+    def __call__(self, key: str) -> str | None:
+        for pattern, replacement in self._rules:
+            if match := pattern.fullmatch(key):
+                return match.expand(replacement)
+        return None
+
+
+def _pattern(old: str) -> re.Pattern[str]:
+    numbers = count()
+    body = re.sub(r"\\{\\}", lambda _: rf"(?P<n{next(numbers)}>\d+)", re.escape(old))
+    return re.compile(body + r"(?P<rest>(\..*)?)")
+
+
+def _replacement(new: str) -> str:
+    numbers = count()
+    return re.sub(r"\{\}", lambda _: rf"\g<n{next(numbers)}>", new) + r"\g<rest>"
+
+
+# Official names, and those of transformers
 _RENAMES = [
     ("neck.extra_convs.0.conv", "input_proj_vision.3.0"),
     ("neck.extra_convs.0.gn", "input_proj_vision.3.1"),
@@ -87,12 +117,12 @@ _QUERY_KEY_VALUE = ("query", "key", "value")
 
 def from_official(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Official weights under transformers' names. Weights of unknown names are left out."""
-    return {name: value for key, value in _split(state) if (name := _rename(key, _TO_OURS))}
+    return {name: value for key, value in _split(state) if (name := _TO_OURS(key))}
 
 
 def to_official(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Weights of transformers' modules under official names; the inverse of `from_official`."""
-    renamed = {name: value for key, value in state.items() if (name := _rename(key, _TO_OFFICIAL))}
+    renamed = {name: value for key, value in state.items() if (name := _TO_OFFICIAL(key))}
     return dict(_join(renamed))
 
 
@@ -115,25 +145,5 @@ def _join(state: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
             yield key, value
 
 
-_Rules = list[tuple[re.Pattern[str], str]]
-
-
-def _rules(pairs: list[tuple[str, str]]) -> _Rules:
-    """Patterns that match a name and keep its number and its rest, with their replacements."""
-    rules = []
-    for source, target in pairs:
-        pattern = re.escape(source).replace(re.escape("{}"), r"(?P<number>\d+)")
-        replacement = target.replace("{}", r"\g<number>") + r"\g<rest>"
-        rules.append((re.compile(pattern + r"(?P<rest>(\..*)?)"), replacement))
-    return rules
-
-
-_TO_OURS = _rules(_RENAMES)
-_TO_OFFICIAL = _rules([(ours, official) for official, ours in _RENAMES])
-
-
-def _rename(key: str, rules: _Rules) -> str | None:
-    for pattern, replacement in rules:
-        if match := pattern.fullmatch(key):
-            return match.expand(replacement)
-    return None
+_TO_OURS = Renames(_RENAMES)
+_TO_OFFICIAL = Renames([(ours, official) for official, ours in _RENAMES])

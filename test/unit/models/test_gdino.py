@@ -8,10 +8,14 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
+from torchvision.ops import box_iou  # noqa: E402
+
 from masa_core.models.gdino import GroundingDino, transformer  # noqa: E402
 from masa_core.models.gdino.caption import captions  # noqa: E402
 from masa_core.models.gdino.layout import Layout  # noqa: E402
-from masa_core.models.preprocess import Preprocessing  # noqa: E402
+from masa_core.models.gdino.pretrained import load_transformers  # noqa: E402
+from masa_core.models.preprocess import Geometry, Preprocessing  # noqa: E402
+from masa_core.runtime.protocol import ModelError  # noqa: E402
 
 from .golden import arrays, assert_close  # noqa: E402
 from .recipe import gdino_weights, official_shapes  # noqa: E402
@@ -133,3 +137,148 @@ def test_whole_detector(gdino, name, monkeypatch):
     close(found.boxes, v["det_boxes"])
     close(found.scores, v["det_scores"])
     assert found.labels.tolist() == v["det_labels"].tolist()
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """A small model of transformers with random weights, and a folder that holds it."""
+    from transformers import (
+        BertConfig,
+        GroundingDinoConfig,
+        GroundingDinoForObjectDetection,
+        SwinConfig,
+    )
+
+    config = GroundingDinoConfig(
+        backbone_config=SwinConfig(
+            embed_dim=32,
+            depths=[2, 2, 2, 2],
+            num_heads=[1, 2, 4, 8],
+            window_size=7,
+            out_features=["stage2", "stage3", "stage4"],
+        ),
+        text_config=BertConfig(
+            hidden_size=48, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64
+        ),
+        d_model=64,
+        encoder_layers=2,
+        decoder_layers=2,
+        encoder_ffn_dim=64,
+        decoder_ffn_dim=64,
+        encoder_attention_heads=4,
+        decoder_attention_heads=4,
+        num_queries=40,
+    )
+    torch.manual_seed(0)
+    model = GroundingDinoForObjectDetection(config).eval()
+    for name, parameter in model.named_parameters():
+        if parameter.ndim < 2 or "bbox_embed" in name or "_param" in name:
+            torch.nn.init.normal_(parameter, std=0.1)  # or they would be zero, one or the same
+    folder = tmp_path_factory.mktemp("grounding-dino-small")
+    model.save_pretrained(folder)
+    return model, folder
+
+
+@pytest.fixture(scope="module")
+def loaded(small):
+    return load_transformers(small[1])
+
+
+@torch.inference_mode()
+def test_weights_of_transformers_give_the_boxes_of_transformers(small, loaded):
+    """On an image with padding at two sides."""
+    model, _ = small
+    geometry = Geometry(150, 200, 150, 200, 160, 224)
+    image = torch.zeros(1, 3, 160, 224)
+    image[..., :150, :200] = torch.randn(3, 150, 200, generator=torch.Generator().manual_seed(1))
+    pixel_mask = torch.zeros(1, 160, 224, dtype=torch.long)
+    pixel_mask[:, :150, :200] = 1
+    (caption,) = captions(["traffic light", "car"])
+    expected = model(image, caption.token_ids[None], pixel_mask=pixel_mask)
+
+    taps = loaded.backbone(image)
+    text = loaded.transformer.encode_text(caption)
+    logits, boxes = loaded.transformer(taps, text, caption, geometry)
+    close(logits, expected.logits[0, :, : len(caption.token_ids)])
+    close(boxes, expected.pred_boxes[0])
+
+
+@torch.inference_mode()
+def test_prompt_changes_between_frames(loaded):
+    geometry = Geometry(150, 200, 150, 200, 160, 224)
+    taps = loaded.backbone(torch.randn(1, 3, 160, 224))
+
+    def detect(prompt):
+        assert loaded.set_prompt(prompt) == loaded.classes
+        return loaded.detect(taps, geometry)
+
+    cars, people, again = detect("car"), detect("person . dog"), detect("car")
+    assert set(cars.labels) == {0} and set(people.labels) == {0, 1}
+    assert (cars.scores == again.scores).all() and (cars.boxes == again.boxes).all()
+    assert not np.allclose(np.sort(cars.scores)[-20:], np.sort(people.scores)[-20:])
+    with pytest.raises(ValueError, match="no class name"):
+        loaded.set_prompt(" . ")
+    assert loaded.classes == ("car",)
+
+
+@torch.inference_mode()
+def test_new_weights_and_types_are_not_run_with_old_text(small, loaded):
+    geometry = Geometry(150, 200, 150, 200, 160, 224)
+    taps = loaded.backbone(torch.randn(1, 3, 160, 224))
+    other = load_transformers(small[1])
+    before = other.detect(taps, geometry)
+    state = {k: v * 1.1 if "text_feat_map" in k else v for k, v in other.state_dict().items()}
+    other.load_state_dict(state)
+    after = other.detect(taps, geometry)
+    assert not np.array_equal(before.scores, after.scores)
+    other.double().float()
+    assert np.allclose(other.detect(taps, geometry).scores, after.scores, atol=1e-6)
+
+
+@torch.inference_mode()
+def test_a_long_prompt_takes_several_passes(loaded):
+    geometry = Geometry(150, 200, 150, 200, 160, 224)
+    taps = loaded.backbone(torch.randn(1, 3, 160, 224))
+    names = [f"number {i}" for i in range(150)]
+    assert len(captions(names)) > 1
+    loaded.set_prompt(names)
+    found = loaded.detect(taps, geometry)
+    assert (np.diff(found.scores) <= 0).all()
+    loaded.set_prompt(names[140:])
+    alone = loaded.detect(taps, geometry)
+    assert found.labels.max() < 150 and (found.labels >= 140).any()
+    assert len(alone) == 300
+
+
+@torch.inference_mode()
+def test_suppression_of_overlapping_boxes_is_an_option(loaded, monkeypatch):
+    geometry = Geometry(150, 200, 150, 200, 160, 224)
+    taps = loaded.backbone(torch.randn(1, 3, 160, 224))
+    loaded.set_prompt("car, person")
+    everything = loaded.detect(taps, geometry)
+    monkeypatch.setattr(loaded, "nms_iou", 0.5)
+    kept = loaded.detect(taps, geometry)
+    assert 0 < len(kept) < len(everything) and kept.scores[0] == everything.scores[0]
+    overlap = box_iou(torch.from_numpy(kept.boxes), torch.from_numpy(kept.boxes))
+    assert overlap.fill_diagonal_(0).max() <= 0.5
+
+
+@torch.inference_mode()
+def test_an_image_may_have_fewer_cells_than_queries(loaded):
+    loaded.set_prompt("car")
+    found = loaded.detect(
+        loaded.backbone(torch.randn(1, 3, 32, 32)), Geometry(5, 9, 18, 32, 32, 32)
+    )
+    assert len(found) == 16 + 4 + 1 + 1
+    assert found.boxes.min() >= 0 and (found.boxes.max(axis=0) <= [9, 5, 9, 5]).all()
+
+
+def test_missing_or_foreign_weights_are_refused(small, tmp_path):
+    from safetensors.torch import save_file
+
+    with pytest.raises(ModelError, match="hf download nobody/no-model"):
+        load_transformers("nobody/no-model")
+    (tmp_path / "config.json").write_bytes((small[1] / "config.json").read_bytes())
+    save_file({"weight": torch.zeros(1)}, tmp_path / "model.safetensors")
+    with pytest.raises(ModelError, match="does not hold a Grounding DINO"):
+        load_transformers(tmp_path)
