@@ -5,7 +5,8 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
-from masa_ros.parameters import DEFAULT_PRESET, PREFIX, Parameter, parameters
+from masa_core.tracking.presets import DEFAULT_PRESET
+from masa_ros.parameters import PREFIX, Parameter, parameters
 
 _HEAD = """\
 # Every parameter of tracker_node with its default value.

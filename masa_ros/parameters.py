@@ -13,10 +13,9 @@ from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
 from masa_core.tracking import TrackerConfig
-from masa_core.tracking.presets import PRESETS
+from masa_core.tracking.presets import DEFAULT_PRESET, PRESETS
 from masa_core.wording import nearest
 
-DEFAULT_PRESET = "masa_tao"
 PREFIX = "tracker."
 
 

@@ -7,6 +7,7 @@ import argparse
 from masa_core.commands import CommandError
 from masa_core.pipeline import MasaPipeline, labels_of
 from masa_core.tracking import Tracker, TrackerConfig
+from masa_core.tracking.presets import DEFAULT_PRESET
 
 
 def add_pipeline_options(parser: argparse.ArgumentParser) -> None:
@@ -22,7 +23,7 @@ def add_pipeline_options(parser: argparse.ArgumentParser) -> None:
         "--dtype", default="float32", help="of a torch model: float32, float16 or bfloat16"
     )
     group.add_argument(
-        "--tracker", default="masa_tao", metavar="PRESET", help="default: %(default)s"
+        "--tracker", default=DEFAULT_PRESET, metavar="PRESET", help="default: %(default)s"
     )
     group.add_argument(
         "--set",

@@ -57,12 +57,14 @@ class MasaPlusConfig(TrackerConfig):
 
     name: ClassVar[str] = "masa_plus"
 
-    init_score_thr: float = _score(0.6, "an unmatched detection above this score starts a track")
+    init_score_thr: float = _score(0.5, "an unmatched detection above this score starts a track")
     obj_score_thr: float = _score(0.1, "a detection must be above this score to continue a track")
     duplicate_score_thr: float = _score(
         0.6, "below this score, a box that overlaps a better one is taken for its duplicate"
     )
-    duplicate_iou_thr: float = _score(0.3, "overlap (IoU) above which it is dropped")
+    duplicate_iou_thr: float = _score(
+        0.3, "overlap (IoU) with a better box above which a weak one is dropped"
+    )
     match_evidence_thr: float = _parameter(
         0.0, -20.0, 20.0, "log odds that a match must exceed; higher: fewer, safer matches"
     )
@@ -73,7 +75,7 @@ class MasaPlusConfig(TrackerConfig):
         30.0, 0.0, 3600.0, "a confirmed track can be found again for this many seconds"
     )
     tentative_memory_s: float = _parameter(
-        2.0, 0.0, 3600.0, "the same for a track that is not confirmed yet"
+        2.0, 0.0, 3600.0, "a track that is not confirmed yet is remembered for this many seconds"
     )
     confirm_hits: int = _parameter(2, 1, 100, "detections after which a track is confirmed")
     coast_s: float = _parameter(
@@ -108,7 +110,9 @@ class MasaTaoConfig(OfficialConfig):
     distractor_score_thr: float = _score(
         0.5, "below this score, a box that overlaps a better one is taken for its duplicate"
     )
-    distractor_nms_thr: float = _score(0.3, "overlap (IoU) above which it is dropped")
+    distractor_nms_thr: float = _score(
+        0.3, "overlap (IoU) with a better box above which a weak one is dropped"
+    )
     max_distance: float = _parameter(
         -1.0, -1.0, 1e6, "distance in px at which a match is damped, -1: never"
     )
@@ -137,6 +141,8 @@ class MasaBddConfig(OfficialConfig):
         "bisoftmax", None, None, "similarity", choices=("bisoftmax", "softmax", "cosine")
     )
 
+
+DEFAULT_PRESET = MasaPlusConfig.name
 
 PRESETS: dict[str, type[TrackerConfig]] = {
     kind.name: kind for kind in (MasaPlusConfig, MasaTaoConfig, MasaBddConfig)

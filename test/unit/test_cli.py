@@ -39,13 +39,18 @@ def fake_model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
 
 
+def track(*arguments: str) -> int:
+    """With the tracker whose every detection is a track at once."""
+    return cli.main(["track", "--tracker", "masa_tao", *arguments])
+
+
 def mot_rows(path: str | Path) -> np.ndarray:
     return np.loadtxt(path, delimiter=",", ndmin=2)
 
 
 def test_a_folder_is_tracked_to_a_file_of_its_name(capsys: pytest.CaptureFixture[str]) -> None:
     write_folder(Path("drive"), 8)
-    assert cli.main(["track", "drive"]) == 0
+    assert track("drive") == 0
     rows = mot_rows("drive.mot.txt")
     assert len(rows) == 3 * 8 and set(rows[:, 1]) == {0, 1, 2}
     red = rows[rows[:, 1] == rows[0, 1]]
@@ -63,7 +68,7 @@ def test_a_folder_is_tracked_to_a_file_of_its_name(capsys: pytest.CaptureFixture
 def test_all_outputs_say_the_same(tmp_path: Path) -> None:
     write_bag(tmp_path / "drive", 6)
     options = ["--mot", "o.txt", "--scalabel", "o.json", "--bag", "o", "--overlay", "o.mp4"]
-    assert cli.main(["track", "drive", *options, "--copy-input"]) == 0
+    assert track("drive", *options, "--copy-input") == 0
     rows = mot_rows("o.txt")
     frames = json.loads(Path("o.json").read_text())["frames"]
     with BagReader("o") as reader:
@@ -88,11 +93,11 @@ def test_all_outputs_say_the_same(tmp_path: Path) -> None:
 
 def test_the_tracker_and_the_classes_are_set(tmp_path: Path) -> None:
     write_folder(tmp_path / "drive", 3)
-    assert cli.main(["track", "drive", "--classes", "person", "dog", "--set", "fps=5"]) == 0
+    assert track("drive", "--classes", "person", "dog", "--set", "fps=5") == 0
     assert len(mot_rows("drive.mot.txt")) == 2 * 3
-    assert cli.main(["track", "drive", "--set", "init_score_thr=0.95", "obj_score_thr=0.95"]) == 0
+    assert track("drive", "--set", "init_score_thr=0.95", "obj_score_thr=0.95") == 0
     assert Path("drive.mot.txt").read_text() == ""
-    assert cli.main(["track", "drive", "--tracker", "masa_bdd", "--max-frames", "2"]) == 0
+    assert track("drive", "--tracker", "masa_bdd", "--max-frames", "2") == 0
     assert len(mot_rows("drive.mot.txt")) == 3 * 2
 
 
@@ -103,7 +108,7 @@ def test_the_tracker_and_the_classes_are_set(tmp_path: Path) -> None:
         (["drive", "--tracker", "masa_toa"], "did you mean 'masa_tao'"),
         (["drive", "--set", "init_score_th=0.3"], "did you mean 'init_score_thr'"),
         (["drive", "--set", "init_score_thr=2"], "must be in 0.0..1.0"),
-        (["drive", "--set", "memo_tracklet_frames=1.5"], "whole number"),
+        (["drive", "--set", "confirm_hits=1.5"], "whole number"),
         (["drive", "--set", "init_score_thr"], "NAME=VALUE"),
         (["drive", "--classes", "persn"], "did you mean 'person'"),
         (["drive", "--mot", "no/such/out.txt"], "there is no folder no/such"),
@@ -122,7 +127,7 @@ def test_mistakes_are_answered_with_a_sentence(
     write_folder(Path("drive"), 2)
     write_video(Path("drive.avi"), 2)
     before = set(Path().rglob("*"))
-    assert cli.main(["track", *arguments]) == 1
+    assert track(*arguments) == 1
     error = capsys.readouterr().err
     assert message in error and error.startswith("masa track: ") and error.count("\n") == 1
     assert set(Path().rglob("*")) == before
@@ -130,7 +135,7 @@ def test_mistakes_are_answered_with_a_sentence(
 
 def test_a_source_is_not_overwritten(capsys: pytest.CaptureFixture[str]) -> None:
     write_video(Path("plain"), 2).rename("drive.mp4")
-    assert cli.main(["track", "drive.mp4", "--overlay", "./drive.mp4"]) == 1
+    assert track("drive.mp4", "--overlay", "./drive.mp4") == 1
     assert "would overwrite SOURCE" in capsys.readouterr().err
 
 
@@ -142,7 +147,7 @@ def test_an_unknown_model_is_answered_with_a_sentence(
 
     monkeypatch.setattr(masa_core, "load_model", fail)
     write_folder(Path("drive"), 1)
-    assert cli.main(["track", "drive", "--model", "x"]) == 1
+    assert track("drive", "--model", "x") == 1
     assert capsys.readouterr().err == "masa track: no such model\n"
 
 
@@ -151,7 +156,7 @@ def test_a_model_without_a_detector_is_refused(
 ) -> None:
     monkeypatch.setattr(ColourModel, "has_detector", False)
     write_folder(Path("drive"), 1)
-    assert cli.main(["track", "drive"]) == 1
+    assert track("drive") == 1
     assert "has no detector" in capsys.readouterr().err
 
 
@@ -166,7 +171,7 @@ def test_unknown_options_are_wrong_usage(capsys: pytest.CaptureFixture[str]) -> 
 def test_unreadable_frames_are_told_and_do_not_stop_it(capsys: pytest.CaptureFixture[str]) -> None:
     write_folder(Path("drive"), 6)
     Path("drive/frame2.png").write_bytes(png(picture(2))[:30])
-    assert cli.main(["track", "drive"]) == 0
+    assert track("drive") == 0
     assert set(mot_rows("drive.mot.txt")[:, 0]) == {1, 2, 4, 5, 6}
     out = capsys.readouterr()
     assert "1 frames unreadable (file): drive/frame2.png" in out.err
@@ -176,7 +181,7 @@ def test_unreadable_frames_are_told_and_do_not_stop_it(capsys: pytest.CaptureFix
 def test_nothing_is_written_when_no_frame_can_be_read(capsys: pytest.CaptureFixture[str]) -> None:
     with BagMaker(Path("depth")) as bag:
         bag.image("/depth", 1, np.zeros((4, 4), np.uint16), "16UC1")
-    assert cli.main(["track", "depth", "--mot", "o.txt", "--bag", "o"]) == 1
+    assert track("depth", "--mot", "o.txt", "--bag", "o") == 1
     error = capsys.readouterr().err
     assert "16UC1" in error and "not one frame" in error
     assert [path.name for path in Path().iterdir()] == ["depth"]
@@ -191,7 +196,7 @@ def test_a_bag_that_breaks_midway_leaves_what_was_tracked(
     middle = len(data) // 2
     data[middle : middle + 50_000] = b"\xff" * 50_000
     file.write_bytes(data)
-    assert cli.main(["track", "drive", "--mot", "o.txt", "--bag", "o"]) == 1
+    assert track("drive", "--mot", "o.txt", "--bag", "o") == 1
     error = capsys.readouterr().err
     assert "is damaged" in error and "stopped after" in error and "Traceback" not in error
     frames = set(mot_rows("o.txt")[:, 0])

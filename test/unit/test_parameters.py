@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from masa_core.tracking import TrackerConfig
-from masa_core.tracking.presets import PRESETS
+from masa_core.tracking.presets import DEFAULT_PRESET, PRESETS
 from masa_ros.parameter_file import as_yaml
 from masa_ros.parameters import check_all, parameters, settings_of, tracker_config_of
 
@@ -35,7 +35,7 @@ def test_the_shipped_file_is_the_one_that_is_written() -> None:
 def test_the_shipped_file_holds_every_parameter_with_its_default_and_a_comment() -> None:
     written = flat(yaml.safe_load(CONFIG.read_text())["/**"]["ros__parameters"])
     assert check_all(written) == check_all({})
-    assert list(written) == list(parameters("masa_tao"))
+    assert list(written) == list(parameters(DEFAULT_PRESET))
     lines = CONFIG.read_text().splitlines()
     for number, line in enumerate(lines):
         if line.startswith("    ") and ":" in line and not line.strip().startswith("#"):
@@ -58,11 +58,11 @@ def test_every_field_of_a_preset_is_a_parameter(preset: str) -> None:
     [
         ("tracker.init_score_th", 0.5, "unknown parameter tracker.init_score_th; did you mean"),
         ("queue_sise", 3, "did you mean 'queue_size'"),
-        ("tracker.nms_conf_thr", 0.5, "belongs to tracker.preset masa_bdd, not to masa_tao"),
+        ("tracker.nms_conf_thr", 0.5, "belongs to tracker.preset masa_bdd, not to masa_plus"),
         ("tracker.init_score_thr", 1.5, r"tracker.init_score_thr is 1.5, must be in 0.0..1.0"),
         ("tracker.init_score_thr", float("nan"), "must be in 0.0..1.0"),
         ("tracker.init_score_thr", "high", "is 'high', must be a number"),
-        ("tracker.preset", "masa_tow", "must be one of masa_tao, masa_bdd"),
+        ("tracker.preset", "masa_tow", "must be one of masa_plus, masa_tao, masa_bdd"),
         ("queue_size", 0, r"must be in 1..100"),
         ("queue_size", 2.0, "must be a whole number"),
         ("autostart", "yes", "must be true or false"),
@@ -72,18 +72,18 @@ def test_every_field_of_a_preset_is_a_parameter(preset: str) -> None:
 )
 def test_what_is_wrong_is_told(name: str, value: Any, says: str) -> None:
     with pytest.raises(ValueError, match=says):
-        check_all({name: value})
+        check_all({"tracker.preset": "masa_tao", name: value})
 
 
 def test_all_that_is_wrong_is_told_at_once() -> None:
     with pytest.raises(ValueError) as raised:
-        check_all({"queue_sise": 3, "detector": "x", "tracker.fps": -1.0})
+        check_all({"queue_sise": 3, "detector": "x", "tracker.init_score_thr": -1.0})
     assert len(str(raised.value).splitlines()) == 3
 
 
 def test_a_whole_number_may_stand_for_a_decimal_one() -> None:
-    value = check_all({"tracker.fps": 30})["tracker.fps"]
-    assert value == 30.0 and isinstance(value, float)
+    value = check_all({"tracker.init_score_thr": 1})["tracker.init_score_thr"]
+    assert value == 1.0 and isinstance(value, float)
 
 
 def test_empty_names_count_for_nothing() -> None:
