@@ -79,7 +79,7 @@ class BagWriter:
         self._folder.rmdir()
 
     def discard(self) -> None:
-        self._writer.abort()
+        self._writer.close()
         self._end_copy()
         shutil.rmtree(self._folder, ignore_errors=True)
 

@@ -108,7 +108,7 @@ def test_the_tracker_and_the_classes_are_set(tmp_path: Path) -> None:
         (["drive", "--tracker", "masa_toa"], "did you mean 'masa_tao'"),
         (["drive", "--set", "init_score_th=0.3"], "did you mean 'init_score_thr'"),
         (["drive", "--set", "init_score_thr=2"], "must be in 0.0..1.0"),
-        (["drive", "--set", "confirm_hits=1.5"], "whole number"),
+        (["drive", "--set", "memo_tracklet_frames=1.5"], "whole number"),
         (["drive", "--set", "init_score_thr"], "NAME=VALUE"),
         (["drive", "--classes", "persn"], "did you mean 'person'"),
         (["drive", "--mot", "no/such/out.txt"], "there is no folder no/such"),
