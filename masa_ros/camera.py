@@ -139,4 +139,7 @@ class Camera:
             self._inputs.tell_silence(self._intake)
             silent_s = self._intake.images.silent_s
         name = f"{self._node.get_name()}: {self.name}"
-        return camera_status(name, self._model_name, self._gate.epoch, summary, silent_s)
+        subscribers = self._outputs.subscribers()
+        return camera_status(
+            name, self._model_name, self._gate.epoch, summary, subscribers, silent_s
+        )

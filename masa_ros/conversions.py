@@ -73,7 +73,9 @@ def _fill_time(message: Any, stamp_ns: int) -> None:
 
 
 def _fill_mask(message: MaskMessage, mask: Mask) -> None:
-    message.x, message.y, message.width, message.height = mask.x, mask.y, mask.width, mask.height
+    # A NumPy integer here would end the process: rclpy's C code asserts what it gets.
+    message.x, message.y = int(mask.x), int(mask.y)
+    message.width, message.height = int(mask.width), int(mask.height)
     message.runs = array("B", mask.runs)
 
 

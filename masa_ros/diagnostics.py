@@ -15,7 +15,12 @@ _MIB = 1 << 20
 
 
 def camera_status(
-    name: str, model: str, epoch: int, summary: Summary, silent_s: float | None
+    name: str,
+    model: str,
+    epoch: int,
+    summary: Summary,
+    subscribers: dict[str, int],
+    silent_s: float | None,
 ) -> DiagnosticStatus:
     """Rates, losses by cause and latencies of one camera. WARN while images are lost or missing.
 
@@ -39,6 +44,7 @@ def camera_status(
     }
     values |= {f"lost: {cause}": count for cause, count in sorted(summary.dropped.items())}
     values |= {f"left out: {cause}": count for cause, count in sorted(summary.ignored.items())}
+    values |= {f"subscribers of {topic}": count for topic, count in subscribers.items()}
     for stage, (p50, p99) in summary.latency_ms.items():
         values[f"{stage} p50 (ms)"], values[f"{stage} p99 (ms)"] = f"{p50:.2f}", f"{p99:.2f}"
     return _status(name, level, text, model, values)

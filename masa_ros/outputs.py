@@ -25,28 +25,29 @@ _DEPTH = 10
 class Outputs:
     """Publishers below `prefix`, which are silent until the node is activated.
 
-    The picture for people and the label image are made only while someone subscribes.
+    All but the tracks are made only while someone subscribes.
     """
 
     def __init__(self, node: LifecycleNode, prefix: str) -> None:
-        def publisher(kind: Any, name: str) -> Any:
-            return node.create_lifecycle_publisher(kind, f"{prefix}/{name}", _DEPTH)
-
         self._node = node
-        self._tracks = publisher(TrackArray, "tracks")
-        self._labels = publisher(Image, "label_image")
-        self._overlay = publisher(Image, "overlay")
-        self._publishers = [self._tracks, self._labels, self._overlay]
+        self._publishers: dict[str, Any] = {}
+        kinds = {"tracks": TrackArray, "label_image": Image, "overlay": Image}
         if HAS_VISION_MSGS:
             from vision_msgs.msg import Detection2DArray
 
-            self._detections = publisher(Detection2DArray, "detections")
-            self._publishers.append(self._detections)
+            kinds["detections"] = Detection2DArray
+        for name, kind in kinds.items():
+            publisher = node.create_lifecycle_publisher(kind, f"{prefix}/{name}", _DEPTH)
+            self._publishers[name] = publisher
 
     def destroy(self) -> None:
-        for publisher in self._publishers:
+        for publisher in self._publishers.values():
             self._node.destroy_lifecycle_publisher(publisher)
         self._publishers.clear()
+
+    def subscribers(self) -> dict[str, int]:
+        """Their number, by topic."""
+        return {name: p.get_subscription_count() for name, p in self._publishers.items()}
 
     def publish(
         self,
@@ -60,12 +61,16 @@ class Outputs:
     ) -> None:
         """header: that of the source image."""
         message = track_array(tracks, header, epoch, model, names, with_embeddings)
-        self._tracks.publish(message)
-        if HAS_VISION_MSGS and self._detections.get_subscription_count():
-            self._detections.publish(vision_detections(tracks, header, names))
-        if self._labels.get_subscription_count():
+        self._publishers["tracks"].publish(message)
+        if self._wanted("detections"):
+            self._publishers["detections"].publish(vision_detections(tracks, header, names))
+        if self._wanted("label_image"):
             labels = label_image(tracks, *image.shape[:2])
-            self._labels.publish(image_message(labels, "16UC1", header))
-        if self._overlay.get_subscription_count():
+            self._publishers["label_image"].publish(image_message(labels, "16UC1", header))
+        if self._wanted("overlay"):
             picture = draw_tracks(image, tracks, names.words)
-            self._overlay.publish(image_message(picture, "bgr8", header))
+            self._publishers["overlay"].publish(image_message(picture, "bgr8", header))
+
+    def _wanted(self, name: str) -> bool:
+        publisher = self._publishers.get(name)
+        return publisher is not None and publisher.get_subscription_count() > 0

@@ -41,8 +41,8 @@ class TrackerNode(LifecycleNode):
         super().__init__("masa_tracker")
         self._engine: Engine | None = None
         self._state = "unconfigured"
-        self._parameters = ParameterServer(self, self._accept)
-        names = self._parameters.settings.cameras or ("",)
+        self._parameter_server = ParameterServer(self, self._accept)
+        names = self._parameter_server.settings.cameras or ("",)
         self._gates = {name: StampGate() for name in names}  # an epoch outlives a cleanup
 
         self.create_service(Trigger, "~/reset", self._on_reset)
@@ -60,14 +60,14 @@ class TrackerNode(LifecycleNode):
 
     def autostart(self) -> bool:
         """Configures and activates, if parameter autostart says so; whether that went well."""
-        if not self._parameters.settings.autostart:
+        if not self._parameter_server.settings.autostart:
             return True
         return self.trigger_configure() == _SUCCESS and self.trigger_activate() == _SUCCESS
 
     # Transitions. rclpy swallows what they raise, so they raise nothing without a word.
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
-        parameters = self._parameters
+        parameters = self._parameter_server
         try:
             self._engine = Engine(self, parameters.settings, parameters.tracker_config, self._gates)
         except (ModelError, ValueError) as error:
@@ -139,7 +139,7 @@ class TrackerNode(LifecycleNode):
     def _on_set_prompt(
         self, request: SetPrompt.Request, response: SetPrompt.Response
     ) -> SetPrompt.Response:
-        settings = self._parameters.settings
+        settings = self._parameter_server.settings
         response.success = False
         if settings.detector == "topic":
             response.message = "detections come from a topic: give the prompt to who sends them"
@@ -157,13 +157,14 @@ class TrackerNode(LifecycleNode):
             self.get_logger().info("the clock went back: a new epoch begins")
 
     def _on_second(self) -> None:
-        settings = self._parameters.settings
         message = DiagnosticArray()
         message.header.stamp = self.get_clock().now().to_msg()
+        engine = self._engine
+        model = engine.model.name if engine is not None else self._parameter_server.settings.model
         name = f"{self.get_name()}: node"
-        message.status = [node_status(name, settings.model, self._state, len(self._gates))]
-        if self._engine is not None:
-            message.status += self._engine.status()
+        message.status = [node_status(name, model, self._state, len(self._gates))]
+        if engine is not None:
+            message.status += engine.status()
         self._diagnostics.publish(message)
 
     def destroy_node(self) -> None:
@@ -200,9 +201,15 @@ def _run() -> int:
             return 1
         executor = SingleThreadedExecutor()
         executor.add_node(node)
-        executor.spin()
-    except ExternalShutdownException:
-        pass
+        while rclpy.ok():
+            try:
+                executor.spin()
+            except ExternalShutdownException:
+                break
+            except Exception:  # of one callback: the others go on
+                node.get_logger().error(
+                    f"internal error:\n{traceback.format_exc()}", throttle_duration_sec=5.0
+                )
     finally:
         node.destroy_node()
     return 0
