@@ -140,7 +140,9 @@ class _Fusion(nn.Module):
         self.dyhead_blocks = nn.Sequential(*blocks)
 
     def forward(self, levels: Sequence[Tensor]) -> list[Tensor]:
-        fused: list[Tensor] = self.dyhead_blocks(levels)
+        # Sampling reads all channels of a pixel at once: they should lie together.
+        packed = [level.contiguous(memory_format=torch.channels_last) for level in levels]
+        fused: list[Tensor] = self.dyhead_blocks(packed)
         return fused
 
 

@@ -77,7 +77,7 @@ class Preprocessing:
         """The (1, 3, padded_height, padded_width) input for a (H, W, 3) uint8 BGR frame.
 
         The resize works on floats, as the published live path does; resizing bytes would round
-        to grey levels. Raises ValueError for an array of any other shape or type.
+        to grey levels. The memory is channels-last, in which convolutions are quickest. Raises ValueError for an array of any other shape or type.
         """
         if frame_bgr.ndim != 3 or frame_bgr.shape[2] != 3 or frame_bgr.dtype != np.uint8:
             raise ValueError(
@@ -99,4 +99,5 @@ class Preprocessing:
             0,
             size.padded_height - size.resized_height,
         )
-        return functional.pad((image - mean) / std, padding)[None].to(dtype), size
+        padded = functional.pad((image - mean) / std, padding)[None].to(dtype)
+        return padded.contiguous(memory_format=torch.channels_last), size
