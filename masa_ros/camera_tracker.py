@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from masa_core.io.class_names import ClassNames
+from masa_core.io.detection_messages import Row, usable_detections
 from masa_core.pipeline import MasaPipeline, labels_of
 from masa_core.runtime.protocol import Model
 from masa_core.structures import Tracks
 from masa_core.tracking import Tracker, TrackerConfig
-from masa_ros.class_names import ClassNames
-from masa_ros.detection_messages import Row, usable_detections
 from masa_ros.intake import Arrival
 
 

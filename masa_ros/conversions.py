@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from std_msgs.msg import Header
 
+from masa_core.io.class_names import ClassNames
 from masa_core.masks import decode_mask
 from masa_core.structures import Mask, Tracks
-from masa_ros.class_names import ClassNames
 from masa_ros.msg import Mask as MaskMessage
 from masa_ros.msg import Track, TrackArray
 

@@ -12,8 +12,8 @@ from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CompressedImage, Image
 
+from masa_core.io.detection_messages import Row, masa_rows, vision_rows
 from masa_core.io.image_decoding import decode_compressed, decode_image
-from masa_ros.detection_messages import Row, masa_rows, vision_rows
 from masa_ros.intake import Intake
 from masa_ros.outputs import HAS_VISION_MSGS
 from masa_ros.parameters import Settings

@@ -11,9 +11,9 @@ from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
+from masa_core.io.class_names import ClassNames
 from masa_core.overlay import draw_tracks
 from masa_core.structures import Tracks
-from masa_ros.class_names import ClassNames
 from masa_ros.conversions import label_image, track_array, vision_detections
 from masa_ros.image_messages import image_message
 from masa_ros.msg import TrackArray

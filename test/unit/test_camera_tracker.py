@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from masa_core.io.detection_messages import Row
 from masa_core.io.image_decoding import ImageError, decode_image
 from masa_core.structures import Detections
 from masa_core.tracking import TrackerConfig
 from masa_ros.camera_tracker import CameraTracker
-from masa_ros.detection_messages import Row
 from masa_ros.intake import Arrival
 
 

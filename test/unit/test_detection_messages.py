@@ -11,15 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masa_core.masks import encode_mask
-from masa_ros.class_names import MAX_NAMES, ClassNames
-from masa_ros.detection_messages import (
+from masa_core.io.class_names import MAX_NAMES, ClassNames
+from masa_core.io.detection_messages import (
     MAX_DETECTIONS,
     Row,
     masa_rows,
     usable_detections,
     vision_rows,
 )
+from masa_core.masks import encode_mask
 
 HEIGHT, WIDTH = 48, 64
 NO_MASK = Message(x=0, y=0, width=0, height=0, runs=b"")

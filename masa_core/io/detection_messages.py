@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from masa_core.io.class_names import ClassNames
 from masa_core.masks import decode_mask
 from masa_core.structures import Detections, Mask
-from masa_ros.class_names import ClassNames
 
 MAX_DETECTIONS = 1000  # of one image: what the tracker takes grows with their number
 _NO_MASK = Mask(0, 0, 0, 0, b"")
