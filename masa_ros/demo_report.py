@@ -10,10 +10,10 @@ import numpy as np
 
 from masa_core.io.bag import BagReader
 from masa_core.io.bag_source import header_stamp_ns
+from masa_core.io.bag_writer import TRACKS_TOPIC
 from masa_core.io.track_messages import tracks_of
 from masa_core.structures import Tracks
 
-TRACKS_TOPIC = "/masa/tracks"
 DIAGNOSTICS_TOPIC = "/diagnostics"
 _LOST = "lost: "  # with the cause, a key of the node's diagnostics
 

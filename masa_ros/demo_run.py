@@ -16,10 +16,11 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
 from tqdm import tqdm
 
+from masa_core.io.bag_writer import TRACKS_TOPIC
 from masa_ros.bag_recorder import BagRecorder
 from masa_ros.child_process import ChildProcess
 from masa_ros.demo_drive import TOPIC
-from masa_ros.demo_report import DIAGNOSTICS_TOPIC, TRACKS_TOPIC
+from masa_ros.demo_report import DIAGNOSTICS_TOPIC
 
 _START_S = 120.0  # for the node to load its model, on a slow machine
 _QUIET_S = 3.0  # without tracks after the last frame: the rest is lost
@@ -132,7 +133,8 @@ def _play(
             moves()
         if player.poll() != 0:
             raise RunError(f"the player ended with exit code {player.poll()}: see {log}")
-        played: dict[str, int] = json.loads(log.read_text(encoding="utf-8").splitlines()[-1])
+        lines = log.read_text(encoding="utf-8").splitlines()  # the middleware may have its say, too
+        played: dict[str, int] = json.loads(next(line for line in lines if line.startswith("{")))
         while listener.count(TRACKS_TOPIC) < played["sent"] and moves():
             pass
     return played

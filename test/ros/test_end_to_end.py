@@ -22,13 +22,14 @@ from masa_core import Tracks
 from masa_core.assets import share_path
 from masa_core.cli import main as masa
 from masa_core.io.bag import BagReader
+from masa_core.io.bag_writer import TRACKS_TOPIC
+from masa_core.io.class_names import ClassNames
 from masa_core.io.track_messages import tracks_of
 from masa_core.masks import encode_mask
 from masa_ros.bag_recorder import BagRecorder
-from masa_ros.class_names import ClassNames
 from masa_ros.conversions import track_array
 from masa_ros.demo_drive import write_drive
-from masa_ros.demo_report import TRACKS_TOPIC, read_recording
+from masa_ros.demo_report import read_recording
 from masa_ros.demo_run import RunError, play_and_record
 from masa_ros.msg import TrackArray
 from masa_ros.private_domain import private_domain
