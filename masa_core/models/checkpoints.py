@@ -16,10 +16,13 @@ from torch import Tensor, nn
 from masa_core.runtime.bundle import sha256
 from masa_core.runtime.protocol import ModelError
 
-# Published files may hold these beyond the model: position ids of an older BERT, and a buffer of
-# Detic's training loss.
+# Published files may hold these beyond the model: position ids of an older BERT, BERT's pooler,
+# and what only the training of Grounding DINO and of Detic reads.
 _NOT_NEEDED = re.compile(
-    r".*\.embeddings\.position_ids|detector\.roi_head\.bbox_head\.\d+\.freq_weight"
+    r".*\.embeddings\.position_ids"
+    r"|detector\.language_model\..*\.pooler\.dense\.(weight|bias)"
+    r"|detector\.dn_query_generator\.label_embedding\.weight"
+    r"|detector\.roi_head\.bbox_head\.\d+\.freq_weight"
 )
 # And they may lack these: a counter of batch norm that inference never reads.
 _NOT_MISSED = re.compile(r".*\.num_batches_tracked")
@@ -75,8 +78,7 @@ def load_official(
     state = {k[len(prefix) :]: v for k, v in state.items() if k.startswith(prefix)}
     origin = "the given state dict" if isinstance(source, Mapping) else str(source)
     report = check_fit(module, state, origin)
-    wanted = module.state_dict().keys()
-    module.load_state_dict({k: v for k, v in state.items() if k in wanted}, strict=False)
+    module.load_state_dict({k: state.get(k, own) for k, own in module.state_dict().items()})
     return report
 
 

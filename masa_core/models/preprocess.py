@@ -77,7 +77,8 @@ class Preprocessing:
         """The (1, 3, padded_height, padded_width) input for a (H, W, 3) uint8 BGR frame.
 
         The resize works on floats, as the published live path does; resizing bytes would round
-        to grey levels. The memory is channels-last, in which convolutions are quickest. Raises ValueError for an array of any other shape or type.
+        to grey levels. The memory is channels-last, in which convolutions are quickest. Raises
+        ValueError for an array of any other shape or type.
         """
         if frame_bgr.ndim != 3 or frame_bgr.shape[2] != 3 or frame_bgr.dtype != np.uint8:
             raise ValueError(

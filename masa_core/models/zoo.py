@@ -94,6 +94,12 @@ def _detic() -> Masa:
     return _swin("masa_detic", Detic())
 
 
+def _gdino() -> Masa:
+    from masa_core.models.gdino import GroundingDino
+
+    return _swin("masa_gdino", GroundingDino())
+
+
 def _swin(name: str, detector: nn.Module) -> Masa:
     return Masa(
         name,
@@ -112,6 +118,7 @@ _BUILDERS: dict[str, Callable[[], Masa]] = {
     "masa_r50": _r50,
     "masa_sam_vitb": _sam_vitb,
     "masa_sam_vith": _sam_vith,
+    "masa_gdino": _gdino,
     "masa_detic": _detic,
 }
 MODELS = tuple(_BUILDERS)
