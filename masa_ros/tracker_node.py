@@ -9,7 +9,7 @@ import traceback
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
-from rclpy.clock import Clock, ClockType, JumpThreshold, TimeJump
+from rclpy.clock import Clock, ClockType, JumpHandle, JumpThreshold, TimeJump
 from rclpy.duration import Duration
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
@@ -40,6 +40,7 @@ class TrackerNode(LifecycleNode):
     def __init__(self) -> None:
         super().__init__("masa_tracker")
         self._engine: Engine | None = None
+        self._jumps: JumpHandle | None = None
         self._state = "unconfigured"
         self._parameter_server = ParameterServer(self, self._accept)
         names = self._parameter_server.settings.cameras or ("",)
@@ -171,7 +172,9 @@ class TrackerNode(LifecycleNode):
         """Ends the work first, whatever the state."""
         if self._stop():
             self._free("finalized")
-        self._jumps.unregister()
+        if self._jumps is not None:  # as after a wrong parameter
+            self._jumps.unregister()
+            self._jumps = None
         super().destroy_node()
 
 
