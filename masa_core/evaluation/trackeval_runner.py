@@ -19,14 +19,11 @@ import trackeval
 from numpy.typing import NDArray
 
 TRACKER = "results"  # the name under which TrackEval knows the results
-QUIET = {"PRINT_CONFIG": False}
-
 _EVALUATOR = {
     "USE_PARALLEL": False,
     "BREAK_ON_ERROR": True,
     "LOG_ON_ERROR": None,
     "PRINT_RESULTS": False,
-    "PRINT_CONFIG": False,
     "TIME_PROGRESS": False,
     "OUTPUT_SUMMARY": False,
     "OUTPUT_DETAILED": False,
@@ -51,13 +48,17 @@ def stage(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
 
 
+def quiet(**config: Any) -> dict[str, Any]:
+    """A configuration of anything in TrackEval. Each wants its own: they write into them."""
+    return {**config, "PRINT_CONFIG": False}
+
+
 def metrics(*, iou_threshold: float = 0.5) -> list[Any]:
     """HOTA, CLEAR and Identity; TrackEval adds Count itself."""
-    config = {"THRESHOLD": iou_threshold, **QUIET}
     return [
-        trackeval.metrics.HOTA(QUIET),
-        trackeval.metrics.CLEAR(config),
-        trackeval.metrics.Identity(config),
+        trackeval.metrics.HOTA(quiet()),
+        trackeval.metrics.CLEAR(quiet(THRESHOLD=iou_threshold)),
+        trackeval.metrics.Identity(quiet(THRESHOLD=iou_threshold)),
     ]
 
 
@@ -73,8 +74,8 @@ def run(
     chatter = io.StringIO()
     try:
         with contextlib.redirect_stdout(chatter), contextlib.redirect_stderr(chatter):
-            dataset = dataset_class({**config, **QUIET, "TRACKERS_TO_EVAL": [TRACKER]})
-            evaluator = trackeval.Evaluator(dict(_EVALUATOR))
+            dataset = dataset_class(quiet(**config, TRACKERS_TO_EVAL=[TRACKER]))
+            evaluator = trackeval.Evaluator(quiet(**_EVALUATOR))
             results, _ = evaluator.evaluate([dataset], list(metric_list))
     except trackeval.utils.TrackEvalException as error:
         raise ValueError(f"TrackEval refuses the data: {error}") from None
