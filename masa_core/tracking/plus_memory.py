@@ -17,13 +17,16 @@ Rows = NDArray[np.int64]
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 
+MAX_LABEL_WEIGHT = 5.0  # scores that speak for a class; so many are needed to change it
+
 
 class PlusMemory(Columns):
     """M tracks, seen or not.
 
     ids (M,), embeddings (M, D) of unit length, centres (M, 2) px, velocities (M, 2) px/s,
-    covariances (M, 3) as in `motion`, log_sizes (M, 2) of width and height, labels, scores,
-    masks (M,) of Mask or None, hits, first_frame, first_ns and last_ns (M,).
+    covariances (M, 3) as in `motion`, log_sizes (M, 2) of width and height, labels that most of
+    the detections had and their label_weights, scores, masks (M,) of Mask or None, hits,
+    first_frame, first_ns and last_ns (M,).
     """
 
     embeddings: Floats
@@ -32,6 +35,7 @@ class PlusMemory(Columns):
     covariances: Doubles
     log_sizes: Doubles
     labels: Rows
+    label_weights: Floats
     scores: Floats
     masks: NDArray[Any]
     hits: Rows
@@ -57,6 +61,7 @@ class PlusMemory(Columns):
             covariances=motion.start(side(log_sizes)),
             log_sizes=log_sizes,
             labels=detections.labels,
+            label_weights=detections.scores.copy(),
             scores=detections.scores,
             masks=_objects(detections),
             hits=np.ones(count, np.int64),
@@ -87,11 +92,18 @@ class PlusMemory(Columns):
         self.log_sizes[rows] = (self.log_sizes[rows] + log_sizes) / 2
         mean = (1 - embedding_momentum) * self.embeddings[rows] + embedding_momentum * embeddings
         self.embeddings[rows] = unit(mean)
-        self.labels[rows] = detections.labels
+        self._vote(rows, detections)
         self.scores[rows] = detections.scores
         self.masks[rows] = _objects(detections)
         self.hits[rows] += 1
         self.last_ns[rows] = stamp_ns
+
+    def _vote(self, rows: Rows, detections: Detections) -> None:
+        """A track keeps its class until the scores of another outweigh it (majority vote)."""
+        same = self.labels[rows] == detections.labels
+        weights = self.label_weights[rows] + np.where(same, 1, -1) * detections.scores
+        self.labels[rows] = np.where(weights < 0, detections.labels, self.labels[rows])
+        self.label_weights[rows] = np.minimum(np.abs(weights), MAX_LABEL_WEIGHT)
 
     def elapsed_s(self, stamp_ns: int) -> Doubles:
         """(M,) seconds since each track was seen; a stamp that goes back counts as none."""

@@ -119,6 +119,16 @@ def test_classes_keep_apart_only_when_asked() -> None:
         assert expected in tracks.ids
 
 
+def test_the_class_of_a_track_does_not_flicker_but_can_change() -> None:
+    tracker = plus()
+    labels = [1, 1, 2, 1, 1] + 8 * [2]
+    told = [
+        tracker.update(squares((100, 100), label=label), LOOKS[:1], ns(index / 10)).labels[0]
+        for index, label in enumerate(labels)
+    ]
+    assert told[:6] == [1, 1, 1, 1, 1, 1] and told[-1] == 2
+
+
 def test_parts_can_be_switched_off() -> None:
     motion_only = plus(use_appearance=False)
     for index in range(5):
