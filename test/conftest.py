@@ -11,12 +11,13 @@ import pytest
 
 from masa_ros.private_domain import private_domain
 
+if Path(sys.prefix, "share", "ament_index").is_dir():  # a virtual environment with ROS 2
+    os.environ.setdefault("AMENT_PREFIX_PATH", sys.prefix)
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _private_ros() -> Iterator[None]:
     """For this process (one of several, with pytest-xdist) and those that it starts."""
-    if Path(sys.prefix, "share", "ament_index").is_dir():  # a virtual environment with ROS 2
-        os.environ.setdefault("AMENT_PREFIX_PATH", sys.prefix)
     with private_domain() as variables:
         os.environ.update(variables)
         yield
