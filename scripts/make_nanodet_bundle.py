@@ -72,14 +72,13 @@ def _plain_embeddings(model: OrtModel, videos: list[Path]) -> Iterator[NDArray[n
             found, frame = capture.read()
             if found and at % EVERY == 0:
                 features = model.encode(frame)
-                detections = model.detect(features)
-                likely = detections.boxes[detections.scores > 0.1]
+                detected = model.detect(features).boxes
                 size = np.array([features.width, features.height])
                 sides = np.exp(random.uniform(*np.log([24, 200]), (BACKGROUND_BOXES, 2)))
                 centres = random.uniform(0, size, (BACKGROUND_BOXES, 2))
                 boxes = np.concatenate((centres - sides / 2, centres + sides / 2), axis=1)
                 boxes = boxes.clip(0, np.tile(size, 2)).astype(np.float32)
-                yield model.embed(features, np.concatenate((likely, boxes)))
+                yield model.embed(features, np.concatenate((detected, boxes)))
 
 
 def _description(folder: Path) -> dict[str, Any]:
@@ -100,7 +99,7 @@ def _description(folder: Path) -> dict[str, Any]:
             "layout": "nanodet",
             "outputs": {"scores": "scores", "distances": "distances"},
             "strides": [8, 16, 32],
-            "score_threshold": 0.05,
+            "score_threshold": 0.1,
             "nms_iou": 0.6,
             "max_detections": 100,
             "classes": classes,

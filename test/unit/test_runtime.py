@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from masa_core import load_model
 from masa_core.assets import asset_path
 from masa_core.runtime import Model, ModelError
-from masa_core.runtime.ort import OrtModel, network_size
+from masa_core.runtime.ort import OrtModel, network_size, open_session
 from masa_core.tracking.association import box_iou
 
 BUNDLE = asset_path("nanodet_masa")
@@ -74,7 +74,7 @@ def test_the_graph_answers_as_the_given_one(model: OrtModel, picture: np.ndarray
 
 @pytest.mark.parametrize("height, width", [(416, 416), (320, 544), (32, 32)])
 def test_the_graph_gives_maps_of_every_stride(height: int, width: int) -> None:
-    session = onnxruntime.InferenceSession(BUNDLE / "image.onnx")
+    session = open_session(BUNDLE / "image.onnx", "cpu", threads=1)
     names = [f"stride{stride}" for stride in STRIDES]
     maps = session.run(names, {"image": np.zeros((1, 3, height, width), np.float32)})
     for stride, tensor in zip(STRIDES, maps, strict=True):
@@ -98,7 +98,7 @@ def test_detections_are_the_best_first_without_duplicates(
 ) -> None:
     found = model.detect(model.encode(picture))
     assert model.classes[found.labels[0]] == "car" and len(model.classes) == 80
-    assert (np.diff(found.scores) <= 0).all() and found.scores.min() > 0.05
+    assert (np.diff(found.scores) <= 0).all() and found.scores.min() > 0.1
     overlap = box_iou(found.boxes, found.boxes) * (found.labels[:, None] == found.labels)
     assert (overlap - np.eye(len(found))).max() < 0.61
 
@@ -120,7 +120,8 @@ def test_a_box_is_embedded_alike_alone_and_among_others(
     model: OrtModel, picture: np.ndarray
 ) -> None:
     features = model.encode(picture)
-    boxes = model.detect(features).boxes[:30]
+    boxes = np.random.default_rng(0).uniform(0, 200, (30, 4)).astype(np.float32)
+    boxes[:, 2:] += boxes[:, :2]
     together = model.embed(features, boxes)
     assert together.dtype == np.float32 and together.shape == (30, 384)
     assert np.linalg.norm(together, axis=1) == pytest.approx(np.full(30, 5.0), rel=1e-4)
