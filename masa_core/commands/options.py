@@ -52,8 +52,13 @@ def tracker_config(preset: str, settings: list[str]) -> TrackerConfig:
         raise CommandError(str(error)) from error
 
 
-def load_pipeline(args: argparse.Namespace, config: TrackerConfig) -> MasaPipeline:
-    """The pipeline that the options ask for. Raises CommandError."""
+def load_pipeline(
+    args: argparse.Namespace, config: TrackerConfig, detects: bool = True
+) -> MasaPipeline:
+    """The pipeline that the options ask for. Raises CommandError.
+
+    detects: whether the model must find the boxes; `--classes` are then those of its detector.
+    """
     import masa_core
     from masa_core.runtime import ModelError
 
@@ -61,6 +66,8 @@ def load_pipeline(args: argparse.Namespace, config: TrackerConfig) -> MasaPipeli
         model = masa_core.load_model(args.model, device=args.device, dtype=args.dtype)
     except ModelError as error:
         raise CommandError(str(error)) from error
+    if not detects:
+        return MasaPipeline(model, Tracker(config))
     if not model.has_detector:
         raise CommandError(f"model {model.name} has no detector: choose a model that has one")
     pipeline = MasaPipeline(model, Tracker(config))

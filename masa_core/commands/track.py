@@ -5,16 +5,24 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from masa_core.commands import CommandError
 from masa_core.commands.interrupt import StopOnSignal
 from masa_core.commands.options import add_pipeline_options, load_pipeline, tracker_config
 from masa_core.commands.track_outputs import Outputs, add_output_options, check_output_options
 from masa_core.commands.track_tally import Tally
-from masa_core.io import Source, SourceError, open_source
+from masa_core.io import Source, SourceError, SourceFrame, open_source
+from masa_core.io.class_names import ClassNames
 from masa_core.pipeline import MasaPipeline
 from masa_core.runtime import ModelError
+from masa_core.structures import Detections
+
+if TYPE_CHECKING:
+    from masa_core.io.bag_detections import BagDetections
 
 _DESCRIPTION = """\
 Track the objects in SOURCE: a video file, a folder of images (in natural order of
@@ -36,6 +44,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("source", type=Path, metavar="SOURCE")
     parser.add_argument("--topic", help="of the images in a bag; needed where it has several")
+    parser.add_argument(
+        "--detections",
+        metavar="TOPIC",
+        help="of a bag: track the boxes of this topic (masa_ros/DetectionArray or "
+        "vision_msgs/Detection2DArray), joined to the images by their stamps",
+    )
     parser.add_argument("--fps", type=float, help="of a folder of images (default: 30)")
     parser.add_argument("--max-frames", type=_positive, metavar="N", help="stop after N frames")
     parser.add_argument(
@@ -53,31 +67,51 @@ def run(args: argparse.Namespace) -> int:
     """
     config = tracker_config(args.tracker, args.set)
     try:
-        with open_source(args.source, args.topic, args.fps) as source:
+        with ExitStack() as stack:
+            source = stack.enter_context(open_source(args.source, args.topic, args.fps))
             check_output_options(args, source)
-            pipeline = load_pipeline(args, config)
-            return _run(source, pipeline, args)
+            detections = _open_detections(args, source)
+            if detections is not None:
+                stack.callback(detections.close)
+            pipeline = load_pipeline(args, config, detects=detections is None)
+            return _run(args, source, detections, pipeline)
     except (SourceError, OSError) as error:
         raise CommandError(str(error)) from error
 
 
-def _run(source: Source, pipeline: MasaPipeline, args: argparse.Namespace) -> int:
-    outputs, tally, problem = Outputs(args, source, pipeline.model), Tally(), ""
+def _open_detections(args: argparse.Namespace, source: Source) -> BagDetections | None:
+    if args.detections is None:
+        return None
+    if source.kind != "bag":
+        raise CommandError(f"--detections names a topic, but {args.source} is a {source.kind}")
+    from masa_core.io.bag_detections import BagDetections
+
+    return BagDetections(args.source, args.detections, args.classes or ())
+
+
+def _run(
+    args: argparse.Namespace,
+    source: Source,
+    detections: BagDetections | None,
+    pipeline: MasaPipeline,
+) -> int:
+    names = ClassNames(pipeline.model.classes) if detections is None else detections.names
+    outputs = Outputs(args, source, pipeline.model.name, names)
+    tally, problem = Tally(), ""
     with StopOnSignal() as stop:
         try:
             with outputs:
-                _track(source, pipeline, outputs, tally, stop, args)
+                work = _joined(source, detections)
+                if _track(args, work, source.length, pipeline, outputs, tally, stop):
+                    outputs.source_ended()
         except KeyboardInterrupt:  # the second Ctrl-C
             stop.number = signal.SIGINT
         except (SourceError, ModelError, OSError) as error:
             problem = str(error)
-    for reason, count in source.unreadable.items():
-        print(f"{count} frames unreadable ({reason}): {source.examples[reason]}", file=sys.stderr)
-    for topic, reason in outputs.not_copied.items():
-        print(f"{topic} was not copied: {reason}", file=sys.stderr)
+    _tell_losses(source, detections, outputs)
     if tally.frames:
         written = [str(path) for path in outputs.paths]
-        print(tally.table(sum(source.unreadable.values()), written))
+        print(tally.table(source.unreadable.total(), written))
     if problem:
         raise CommandError(f"{problem} (stopped after {tally.frames} frames)")
     if stop.number is not None:
@@ -88,31 +122,58 @@ def _run(source: Source, pipeline: MasaPipeline, args: argparse.Namespace) -> in
     return 0
 
 
+def _tell_losses(source: Source, detections: BagDetections | None, outputs: Outputs) -> None:
+    for reason, count in source.unreadable.items():
+        print(f"{count} frames left out ({reason}): {source.examples[reason]}", file=sys.stderr)
+    for reason, count in detections.ignored.items() if detections else ():
+        if count:
+            print(f"{count} left out ({reason})", file=sys.stderr)
+    for topic, reason in outputs.not_copied.items():
+        print(f"{topic} was not copied: {reason}", file=sys.stderr)
+
+
+def _joined(
+    source: Source, detections: BagDetections | None
+) -> Iterator[tuple[SourceFrame, Detections | None]]:
+    """The frames with what is to be tracked in them, None where the model finds it."""
+    for frame in source:
+        found = None
+        if detections is not None:
+            found = detections.of(frame)
+            if found is None:
+                text = f"no message has the stamp of frame {frame.name}"
+                source.count_unreadable("no detections", text)
+                continue
+        yield frame, found
+
+
 def _track(
-    source: Source,
+    args: argparse.Namespace,
+    work: Iterator[tuple[SourceFrame, Detections | None]],
+    length: int | None,
     pipeline: MasaPipeline,
     outputs: Outputs,
     tally: Tally,
     stop: StopOnSignal,
-    args: argparse.Namespace,
-) -> None:
+) -> bool:
+    """Whether everything was tracked."""
     from tqdm import tqdm
 
-    frames = iter(source)
-    total = min(filter(None, (source.length, args.max_frames)), default=None)
+    total = min(filter(None, (length, args.max_frames)), default=None)
     hide = False if args.progress else None  # None: hide it where nobody looks
     with tqdm(total=total, unit="frame", disable=hide) as bar:
         while stop.number is None and tally.frames != args.max_frames:
             with tally.timed("read"):
-                frame = next(frames, None)
-            if frame is None:
-                outputs.source_ended()
-                return
-            tracks = pipeline.step(frame.image, frame.stamp_ns)
+                item = next(work, None)
+            if item is None:
+                return True
+            frame, detections = item
+            tracks = pipeline.step(frame.image, frame.stamp_ns, detections)
             with tally.timed("write"):
                 outputs.write(frame, tracks)
             tally.add(tracks, pipeline.timings)
             bar.update()
+    return False
 
 
 def _positive(text: str) -> int:

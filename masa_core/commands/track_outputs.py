@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from masa_core.commands import CommandError
 from masa_core.io import Source, SourceFrame
+from masa_core.io.class_names import ClassNames
 from masa_core.io.overlay_video import CODECS, OverlayWriter
 from masa_core.io.writers import MotWriter, ResultWriter, ScalabelWriter
-from masa_core.runtime import Model
 from masa_core.structures import Tracks
 
 if TYPE_CHECKING:
@@ -73,12 +73,14 @@ class Outputs:
     They are kept where at least one frame was tracked, whatever ended the work.
     """
 
-    def __init__(self, args: argparse.Namespace, source: Source, model: Model) -> None:
+    def __init__(
+        self, args: argparse.Namespace, source: Source, model_name: str, names: ClassNames
+    ) -> None:
         self._writers: list[ResultWriter] = []
         self._bag: BagWriter | None = None
         self._frames = 0
         try:
-            self._open(args, source, model)
+            self._open(args, source, model_name, names)
         except BaseException:
             self._discard()
             raise
@@ -122,16 +124,18 @@ class Outputs:
         for writer in self._writers:
             writer.discard()
 
-    def _open(self, args: argparse.Namespace, source: Source, model: Model) -> None:
+    def _open(
+        self, args: argparse.Namespace, source: Source, model_name: str, names: ClassNames
+    ) -> None:
         if args.mot is not None:
             self._writers.append(MotWriter(args.mot))
         if args.scalabel is not None:
-            self._writers.append(ScalabelWriter(args.scalabel, source.name, model.classes))
+            self._writers.append(ScalabelWriter(args.scalabel, source.name, names.words))
         if args.overlay is not None:
-            self._writers.append(OverlayWriter(args.overlay, source.fps, model.classes))
+            self._writers.append(OverlayWriter(args.overlay, source.fps, names.words))
         if args.bag is not None:
             from masa_core.io.bag_writer import BagWriter
 
             copy_from = args.source if args.copy_input else None
-            self._bag = BagWriter(args.bag, model.classes, model.name, copy_from)
+            self._bag = BagWriter(args.bag, names, model_name, copy_from)
             self._writers.append(self._bag)

@@ -38,7 +38,7 @@ class Tally:
         finally:
             self._seconds[stage] += time.perf_counter() - begin
 
-    def table(self, unreadable: int, written: Sequence[str]) -> str:
+    def table(self, left_out: int, written: Sequence[str]) -> str:
         """A few lines for people. Stages are means over all frames."""
         elapsed_s = time.perf_counter() - self._begin
         stages = ", ".join(
@@ -48,7 +48,7 @@ class Tally:
         )
         rows = {
             "frames": str(self.frames),
-            "unreadable": str(unreadable),
+            "left out": str(left_out),
             "tracks": f"{self.rows} ({self.rows / self.frames:.1f} per frame)",
             "ids": str(len(self.ids)),
             "speed": f"{self.frames / elapsed_s:.1f} frames per second",

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 
 from rosbags.rosbag2 import StoragePlugin, Writer
 
 from masa_core.io.bag import bag_typestore
 from masa_core.io.bag_copy import BagCopy
+from masa_core.io.class_names import ClassNames
 from masa_core.io.source import SourceFrame
 from masa_core.io.track_messages import TRACK_ARRAY, TrackMessages
 from masa_core.structures import Tracks
@@ -29,13 +29,13 @@ class BagWriter:
     """
 
     def __init__(
-        self, path: Path, classes: Sequence[str], model: str, copy_from: Path | None = None
+        self, path: Path, names: ClassNames, model: str, copy_from: Path | None = None
     ) -> None:
         if path.exists():
             raise FileExistsError(f"{path} exists; a bag is not written over")
         self.path = path
         self._typestore = bag_typestore()
-        self._messages = TrackMessages(self._typestore.types, classes, model)
+        self._messages = TrackMessages(self._typestore.types, names, model)
         # rosbags names the file inside after the folder: it must have its name from the start.
         self._folder = path.with_name(f".{path.name}.part-{os.getpid()}")
         self._writer = Writer(

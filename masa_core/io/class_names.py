@@ -12,16 +12,14 @@ class ClassNames:
 
     classes: the names of the model's own detector, if it finds the boxes: their numbers are their
     labels. A detector on a topic may use names, labels or both; they come out as they came in.
+
+    `words` has a word for each number, for people; it grows as names are learned.
     """
 
     def __init__(self, classes: Sequence[str] = ()) -> None:
         self._names: list[tuple[str, int]] = [(name, i) for i, name in enumerate(classes)]
         self._numbers = {name: number for number, name in enumerate(self._names)}
-
-    @property
-    def words(self) -> list[str]:
-        """For people: the word for each number."""
-        return [class_id or str(label) for class_id, label in self._names]
+        self.words = list(classes)
 
     def number(self, class_id: str, label: int) -> int:
         """The number of a name; -1 when there are too many of them."""
@@ -31,6 +29,7 @@ class ClassNames:
                 return -1
             number = self._numbers[class_id, label] = len(self._names)
             self._names.append((class_id, label))
+            self.words.append(class_id or str(label))
         return number
 
     def name(self, number: int) -> tuple[str, int]:

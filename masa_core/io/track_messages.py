@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from masa_core.io.class_names import ClassNames
 from masa_core.structures import Mask, Tracks
 
 TRACK_ARRAY = "masa_ros/msg/TrackArray"
@@ -15,16 +16,16 @@ TRACK_ARRAY = "masa_ros/msg/TrackArray"
 class TrackMessages:
     """Makes TrackArray messages. types: message classes by name, as in a rosbags typestore.
 
-    classes: names of the labels. model: name of the model that made the embeddings.
+    names: of the labels. model: name of the model that made the embeddings.
     """
 
-    def __init__(self, types: Mapping[str, Any], classes: Sequence[str], model: str) -> None:
+    def __init__(self, types: Mapping[str, Any], names: ClassNames, model: str) -> None:
         self._time = types["builtin_interfaces/msg/Time"]
         self._header = types["std_msgs/msg/Header"]
         self._mask = types["masa_ros/msg/Mask"]
         self._track = types["masa_ros/msg/Track"]
         self._track_array = types[TRACK_ARRAY]
-        self._classes = classes
+        self._names = names
         self._model = model
 
     def message(self, tracks: Tracks, stamp_ns: int, frame_id: str) -> Any:
@@ -34,14 +35,14 @@ class TrackMessages:
         return self._track_array(header=header, epoch=0, model=self._model, tracks=rows)
 
     def _row(self, tracks: Tracks, row: int, stamp_ns: int) -> Any:
-        label = int(tracks.labels[row])
+        class_id, label = self._names.name(int(tracks.labels[row]))
         x_min, y_min, x_max, y_max = tracks.boxes[row].tolist()
         velocity = (0.0, 0.0) if tracks.velocities is None else tracks.velocities[row].tolist()
         first_ns = stamp_ns if tracks.first_seen_ns is None else int(tracks.first_seen_ns[row])
         last_ns = stamp_ns if tracks.last_seen_ns is None else int(tracks.last_seen_ns[row])
         return self._track(
             id=int(tracks.ids[row]),
-            class_id=self._classes[label] if 0 <= label < len(self._classes) else "",
+            class_id=class_id,
             label=label,
             score=float(tracks.scores[row]),
             x_min=x_min,

@@ -60,7 +60,7 @@ def test_a_folder_is_tracked_to_a_file_of_its_name(capsys: pytest.CaptureFixture
         assert left == 2 + (frame - 1) * (row + 1)
     out = capsys.readouterr()
     table = dict(line.split(maxsplit=1) for line in out.out.splitlines() if line)
-    assert (table["frames"], table["unreadable"], table["ids"]) == ("8", "0", "3")
+    assert (table["frames"], table["ids"]) == ("8", "3") and table["left"] == "out      0"
     assert "drive.mot.txt" in table["written"]
     assert out.err == ""  # no progress bar: nobody is at the terminal
 
@@ -174,8 +174,8 @@ def test_unreadable_frames_are_told_and_do_not_stop_it(capsys: pytest.CaptureFix
     assert track("drive") == 0
     assert set(mot_rows("drive.mot.txt")[:, 0]) == {1, 2, 4, 5, 6}
     out = capsys.readouterr()
-    assert "1 frames unreadable (file): drive/frame2.png" in out.err
-    assert "unreadable    1" in out.out
+    assert "1 frames left out (file): drive/frame2.png" in out.err
+    assert "left out      1" in out.out
 
 
 def test_nothing_is_written_when_no_frame_can_be_read(capsys: pytest.CaptureFixture[str]) -> None:

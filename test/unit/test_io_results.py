@@ -16,6 +16,7 @@ from hypothesis.extra.numpy import arrays
 from masa_core.io import SourceFrame, open_source
 from masa_core.io.bag import BagReader
 from masa_core.io.bag_writer import BagWriter
+from masa_core.io.class_names import ClassNames
 from masa_core.io.coco_rle import to_coco_rle
 from masa_core.io.overlay_video import OverlayWriter
 from masa_core.io.track_messages import tracks_of
@@ -105,7 +106,7 @@ def test_scalabel_round_trip(tmp_path_factory: pytest.TempPathFactory, many: lis
 @given(st.lists(tracks(), min_size=1, max_size=4))
 def test_bag_round_trip(tmp_path_factory: pytest.TempPathFactory, many: list[Tracks]) -> None:
     path = tmp_path_factory.mktemp("bag") / "out"
-    write_all(BagWriter(path, CLASSES, "a model"), many)
+    write_all(BagWriter(path, ClassNames(CLASSES), "a model"), many)
     with BagReader(path) as reader:
         recorded = list(reader.messages("/masa/tracks"))
         messages = [reader.decode(message) for message in recorded]
@@ -157,7 +158,7 @@ def all_writers(folder: Path) -> list[ResultWriter]:
     return [
         MotWriter(folder / "out.txt"),
         ScalabelWriter(folder / "out.json", "drive", CLASSES),
-        BagWriter(folder / "out_bag", CLASSES, "model"),
+        BagWriter(folder / "out_bag", ClassNames(CLASSES), "model"),
         OverlayWriter(folder / "out.mp4", 25, CLASSES),
     ]
 
@@ -193,7 +194,7 @@ def test_a_scalabel_file_without_frames_is_valid(tmp_path: Path) -> None:
 def test_a_bag_is_never_written_over(tmp_path: Path) -> None:
     write_bag(tmp_path / "bag", 1)
     with pytest.raises(FileExistsError, match="not written over"):
-        BagWriter(tmp_path / "bag", CLASSES, "model")
+        BagWriter(tmp_path / "bag", ClassNames(CLASSES), "model")
     with open_source(tmp_path / "bag") as source:
         assert len(list(source)) == 1
 
@@ -204,7 +205,7 @@ def test_a_copied_bag_holds_its_input_up_to_the_last_frame(tmp_path: Path) -> No
             bag.image("/camera", index * 100, picture(index))
             bag.write("/imu", bag.header(index), index * 100 + 50)
         bag.write("/masa/tracks", bag.header(0), 0)
-    writer = BagWriter(tmp_path / "out", CLASSES, "model", copy_from=tmp_path / "in")
+    writer = BagWriter(tmp_path / "out", ClassNames(CLASSES), "model", copy_from=tmp_path / "in")
     for index in range(3):
         image = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
         writer.write(SourceFrame(image, index * 100, "", index, "", index * 100), Tracks.empty())
@@ -218,7 +219,7 @@ def test_a_copied_bag_holds_its_input_up_to_the_last_frame(tmp_path: Path) -> No
 
 def test_copy_rest_takes_what_was_recorded_after_the_last_frame(tmp_path: Path) -> None:
     write_bag(tmp_path / "in", 4)
-    writer = BagWriter(tmp_path / "out", CLASSES, "model", copy_from=tmp_path / "in")
+    writer = BagWriter(tmp_path / "out", ClassNames(CLASSES), "model", copy_from=tmp_path / "in")
     writer.write(frame(0), Tracks.empty())
     writer.copy_rest()
     writer.close()
