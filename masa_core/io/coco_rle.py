@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from masa_core.masks.compact import paste_mask
+from masa_core.masks.compact import encode_mask, paste_mask
 from masa_core.structures import Mask
 
 
@@ -29,6 +30,43 @@ def to_coco_rle(mask: Mask, height: int, width: int) -> dict[str, Any]:
     edges = edges + left * height
     runs = np.diff(np.concatenate(([0], edges, [height * width])))
     return {"counts": _compress(runs), "size": [height, width]}
+
+
+def from_coco_rle(rle: Mapping[str, Any]) -> Mask:
+    """The mask of ``{"counts": str, bytes or list of int, "size": [height, width]}``.
+
+    Raises ValueError when the runs are damaged or do not fill the frame.
+    """
+    try:
+        height, width = (int(side) for side in rle["size"])
+        counts = rle["counts"]
+        runs = np.asarray(counts if isinstance(counts, list) else _expand(counts), np.int64)
+    except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
+        raise ValueError(f"a mask's run lengths cannot be read: {error!r}") from error
+    if runs.ndim != 1 or runs.min(initial=0) < 0 or runs.sum() != height * width or height < 0:
+        raise ValueError(f"a mask's run lengths do not fill its frame of {width}x{height} px")
+    columns = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
+    return encode_mask(columns.reshape(width, height).T)
+
+
+def _expand(text: str | bytes) -> list[int]:
+    """Undo `_compress`."""
+    runs: list[int] = []
+    value = shift = 0
+    for character in text.encode("ascii") if isinstance(text, str) else text:
+        group = character - 48
+        if not 0 <= group < 64 or shift > 40:
+            raise ValueError(f"character {character}")
+        value |= (group & 0x1F) << shift
+        shift += 5
+        if not group & 0x20:
+            if group & 0x10:
+                value -= 1 << shift
+            runs.append(value + runs[-2] if len(runs) > 2 else value)
+            value = shift = 0
+    if shift:
+        raise ValueError("they end in the middle of a number")
+    return runs
 
 
 def _compress(runs: NDArray[np.int64]) -> str:
