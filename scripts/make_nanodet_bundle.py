@@ -1,6 +1,10 @@
-"""Makes assets/nanodet_masa from the given NanoDet-G graph. The same files come out every time.
+"""Makes assets/nanodet_masa from the given NanoDet-G graph and a few videos.
 
-python scripts/make_nanodet_bundle.py nanodet_g.onnx assets/nanodet_masa
+python scripts/make_nanodet_bundle.py nanodet_g.onnx assets/nanodet_masa --videos A.mp4 B.mp4
+
+Needs the onnx package. The videos give the mean and the whitening of the embeddings; nothing is
+trained. MODEL_CARD.md says which videos. image.onnx comes out byte for byte the same every time,
+instances.onnx on the same machine.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+import masa_core
 from masa_core import load_model
 from masa_core.assets import asset_path
 from masa_core.runtime import Model, ModelError
@@ -272,6 +273,7 @@ def test_cuda_where_there_is_none() -> None:
 def test_a_torch_model_without_torch(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in sys.modules if name.startswith("masa_core.models")]:
         monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delitem(vars(masa_core), "models", raising=False)
     monkeypatch.setitem(sys.modules, "torch", None)
     assert "pip install 'masa_ros[torch]'" in error_of("masa_r50")
 
