@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
@@ -113,10 +114,24 @@ class Masa(nn.Module):
 
     def set_type(self, dtype: torch.dtype) -> Masa:
         """Run in another type. A part that must stay in float32 says so (``float32_parts``)."""
+        names = getattr(self.detector, "float32_parts", ())
+        parts = [self.detector.get_submodule(name) for name in names]
+        exact = [deepcopy(part.state_dict()) for part in parts]
         self.to(dtype)
-        for part in getattr(self.detector, "float32_parts", ()):
-            self.detector.get_submodule(part).float()
+        for part, weights in zip(parts, exact, strict=True):
+            part.float().load_state_dict(weights)  # anew, since `to` has rounded them
         return self
+
+    def set_prompt(self, prompt: str | Sequence[str]) -> tuple[str, ...]:
+        """Detect other classes from the next frame on: "person, traffic light", or their names.
+
+        Returns the classes. Raises ValueError where the detector takes no prompt, or where the
+        prompt names nothing; the old classes then stay.
+        """
+        if not hasattr(self.detector, "set_prompt"):
+            raise ValueError(f"the detector of {self.name} takes no prompt: its classes are fixed")
+        names: tuple[str, ...] = self.detector.set_prompt(prompt)
+        return names
 
     @torch.inference_mode()
     def encode(self, frame_bgr: NDArray[np.uint8]) -> MasaFeatures:
