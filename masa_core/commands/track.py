@@ -8,9 +8,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from masa_core.commands import CommandError
+from masa_core.commands.given_detections import (
+    GivenDetections,
+    add_detection_options,
+    open_detections,
+)
 from masa_core.commands.interrupt import StopOnSignal
 from masa_core.commands.options import add_pipeline_options, load_pipeline, tracker_config
 from masa_core.commands.track_outputs import Outputs, add_output_options, check_output_options
@@ -20,9 +24,6 @@ from masa_core.io.class_names import ClassNames
 from masa_core.pipeline import MasaPipeline
 from masa_core.runtime import ModelError
 from masa_core.structures import Detections
-
-if TYPE_CHECKING:
-    from masa_core.io.bag_detections import BagDetections
 
 _DESCRIPTION = """\
 Track the objects in SOURCE: a video file, a folder of images (in natural order of
@@ -44,18 +45,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("source", type=Path, metavar="SOURCE")
     parser.add_argument("--topic", help="of the images in a bag; needed where it has several")
-    parser.add_argument(
-        "--detections",
-        metavar="TOPIC",
-        help="of a bag: track the boxes of this topic (masa_ros/DetectionArray or "
-        "vision_msgs/Detection2DArray), joined to the images by their stamps",
-    )
     parser.add_argument("--fps", type=float, help="of a folder of images (default: 30)")
     parser.add_argument("--max-frames", type=_positive, metavar="N", help="stop after N frames")
     parser.add_argument(
         "--progress", action="store_true", help="show the bar even if this is not a terminal"
     )
     add_output_options(parser)
+    add_detection_options(parser)
     add_pipeline_options(parser)
     parser.set_defaults(run=run, passes_on=False)
 
@@ -70,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
         with ExitStack() as stack:
             source = stack.enter_context(open_source(args.source, args.topic, args.fps))
             check_output_options(args, source)
-            detections = _open_detections(args, source)
+            detections = open_detections(args, source)
             if detections is not None:
                 stack.callback(detections.close)
             pipeline = load_pipeline(args, config, detects=detections is None)
@@ -79,36 +75,28 @@ def run(args: argparse.Namespace) -> int:
         raise CommandError(str(error)) from error
 
 
-def _open_detections(args: argparse.Namespace, source: Source) -> BagDetections | None:
-    if args.detections is None:
-        return None
-    if source.kind != "bag":
-        raise CommandError(f"--detections names a topic, but {args.source} is a {source.kind}")
-    from masa_core.io.bag_detections import BagDetections
-
-    return BagDetections(args.source, args.detections, args.classes or ())
-
-
 def _run(
     args: argparse.Namespace,
     source: Source,
-    detections: BagDetections | None,
+    detections: GivenDetections | None,
     pipeline: MasaPipeline,
 ) -> int:
     names = ClassNames(pipeline.model.classes) if detections is None else detections.names
     outputs = Outputs(args, source, pipeline.model.name, names)
-    tally, problem = Tally(), ""
+    tally, problem, ended = Tally(), "", False
     with StopOnSignal() as stop:
         try:
             with outputs:
                 work = _joined(source, detections)
-                if _track(args, work, source.length, pipeline, outputs, tally, stop):
+                ended = _track(args, work, source.length, pipeline, outputs, tally, stop)
+                if ended:
                     outputs.source_ended()
         except KeyboardInterrupt:  # the second Ctrl-C
             stop.number = signal.SIGINT
         except (SourceError, ModelError, OSError) as error:
             problem = str(error)
-    _tell_losses(source, detections, outputs)
+    for loss in _losses(source, outputs) + (detections.losses(ended) if detections else []):
+        print(loss, file=sys.stderr)
     if tally.frames:
         written = [str(path) for path in outputs.paths]
         print(tally.table(source.unreadable.total(), written))
@@ -122,24 +110,21 @@ def _run(
     return 0
 
 
-def _tell_losses(source: Source, detections: BagDetections | None, outputs: Outputs) -> None:
-    for reason, count in source.unreadable.items():
-        print(f"{count} frames left out ({reason}): {source.examples[reason]}", file=sys.stderr)
-    for reason, count in detections.ignored.items() if detections else ():
-        if count:
-            print(f"{count} left out ({reason})", file=sys.stderr)
-    for topic, reason in outputs.not_copied.items():
-        print(f"{topic} was not copied: {reason}", file=sys.stderr)
+def _losses(source: Source, outputs: Outputs) -> list[str]:
+    return [
+        f"{count} frames left out ({reason}): {source.examples[reason]}"
+        for reason, count in source.unreadable.items()
+    ] + [f"{topic} was not copied: {reason}" for topic, reason in outputs.not_copied.items()]
 
 
 def _joined(
-    source: Source, detections: BagDetections | None
+    source: Source, detections: GivenDetections | None
 ) -> Iterator[tuple[SourceFrame, Detections | None]]:
     """The frames with what is to be tracked in them, None where the model finds it."""
     for frame in source:
         found = None
         if detections is not None:
-            found = detections.of(frame)
+            found = detections.at(frame)
             if found is None:
                 text = f"no message has the stamp of frame {frame.name}"
                 source.count_unreadable("no detections", text)

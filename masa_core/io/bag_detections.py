@@ -47,7 +47,7 @@ class BagDetections:
         self._last_ns = -1  # when the newest message read was recorded
         self._waiting: dict[int, tuple[int, list[Row]]] = {}  # stamp -> when recorded, rows
 
-    def of(self, frame: SourceFrame) -> Detections | None:
+    def at(self, frame: SourceFrame) -> Detections | None:
         """The detections of an image, None where the bag has none with its stamp."""
         recorded_ns = frame.stamp_ns if frame.received_ns is None else frame.received_ns
         while frame.stamp_ns not in self._waiting and self._last_ns <= recorded_ns + _WINDOW_NS:
@@ -63,6 +63,10 @@ class BagDetections:
         detections, ignored = usable_detections(rows, height, width, self.names, self._classes)
         self.ignored.update(ignored)
         return detections
+
+    def losses(self, source_ended: bool) -> list[str]:
+        """What could not be used so far, in sentences."""
+        return [f"{count} left out ({reason})" for reason, count in self.ignored.items() if count]
 
     def close(self) -> None:
         self._reader.close()

@@ -160,6 +160,21 @@ def test_a_model_without_a_detector_is_refused(
     assert "has no detector" in capsys.readouterr().err
 
 
+def test_detections_of_a_file_are_tracked(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(ColourModel, "has_detector", False)
+    write_folder(Path("drive"), 3)
+    Path("det.txt").write_text("1,-1,2,4,12,12,0.9\n3,-1,4,4,12,12,0.9\n9,-1,4,4,12,12,0.9\n")
+    assert track("drive", "--detections", "det.txt", "--scalabel", "o.json") == 0
+    frames = json.loads(Path("o.json").read_text())["frames"]
+    assert [[label["id"] for label in frame["labels"]] for frame in frames] == [["0"], [], ["0"]]
+    assert "1 of its frames were not in the source (as 8)" in capsys.readouterr().err
+    Path("det.txt").write_text("1,-1,2,4,12\n")
+    assert track("drive", "--detections", "det.txt") == 1
+    assert "det.txt:1: 5 columns" in capsys.readouterr().err
+
+
 def test_unknown_options_are_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
     for arguments in (["track", "drive", "--mott", "x"], ["trak"], []):
         with pytest.raises(SystemExit) as caught:

@@ -58,11 +58,11 @@ def test_images_get_the_detections_of_their_own_stamp(tmp_path: Path) -> None:
         bag.write("/detections", masa_array(bag, 6 * SECOND), 6 * SECOND)
     detections = BagDetections(tmp_path / "bag", "/detections")
     for at in (1, 2, 3):
-        found = detections.of(frame(at * SECOND, at * SECOND))
+        found = detections.at(frame(at * SECOND, at * SECOND))
         assert found is not None and found.boxes.tolist() == [[at, 0, at + 9, 9]]
-    assert detections.of(frame(4 * SECOND, 4 * SECOND)) is None
-    assert detections.of(frame(5 * SECOND + 1, 5 * SECOND + 1)) is None  # 1 ns off
-    empty = detections.of(frame(6 * SECOND, 6 * SECOND))
+    assert detections.at(frame(4 * SECOND, 4 * SECOND)) is None
+    assert detections.at(frame(5 * SECOND + 1, 5 * SECOND + 1)) is None  # 1 ns off
+    empty = detections.at(frame(6 * SECOND, 6 * SECOND))
     assert empty is not None and len(empty) == 0
     detections.close()
 
@@ -73,7 +73,7 @@ def test_memory_is_bounded_where_no_stamp_fits(tmp_path: Path) -> None:
             bag.write("/detections", masa_array(bag, at * SECOND + 1), at * SECOND)
     detections = BagDetections(tmp_path / "bag", "/detections")
     for at in range(200):
-        assert detections.of(frame(at * SECOND, at * SECOND)) is None
+        assert detections.at(frame(at * SECOND, at * SECOND)) is None
         assert len(detections._waiting) <= 2 * 10 + 2
     detections.close()
 
@@ -84,9 +84,9 @@ def test_what_cannot_be_used_is_counted(tmp_path: Path) -> None:
         bag.write("/detections", masa_array(bag, 1, *rows), 1)
         bag.raw("/detections", "masa_ros/msg/DetectionArray", b"\0\1\0\0 damaged", 2)
     detections = BagDetections(tmp_path / "bag", "/detections")
-    found = detections.of(frame(1))
+    found = detections.at(frame(1))
     assert found is not None and len(found) == 1
-    assert detections.of(frame(2)) is None
+    assert detections.at(frame(2)) is None
     assert {reason: n for reason, n in detections.ignored.items() if n} == {
         "detections: not a finite number": 1,
         "message cannot be decoded": 1,
