@@ -41,6 +41,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "track",
         help="track the objects in a video, a folder of images or a rosbag",
         description=_DESCRIPTION,
+        usage="masa track SOURCE [options]",  # before options that take several values
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("source", type=Path, metavar="SOURCE")
