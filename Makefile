@@ -51,7 +51,7 @@ $(VENV)/package: $(VENV)/requirements setup.py $(SOURCES)
 	touch $@
 
 $(VENV)/tests: $(VENV)/requirements $(shell find $(VISION_MSGS) -type f) | $(VENV)/package
-	$(PIP) -e ".[dev,eval,train]"
+	$(PIP) -e ".[dev,eval,torch]"
 	$(BIN)/python -c "import vision_msgs" 2>/dev/null || $(BUILD_VISION_MSGS)
 	touch $@
 
