@@ -10,7 +10,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from masa_core.detectors.nanodet import Candidates, read_nanodet
+from masa_core.detectors.cells import Candidates
+from masa_core.detectors.detr import read_detr
+from masa_core.detectors.nanodet import read_nanodet
+from masa_core.detectors.yolo import read_yolov8, read_yolox
 from masa_core.structures import Detections
 from masa_core.wording import nearest
 
@@ -22,9 +25,15 @@ class Layout(NamedTuple):
 
     outputs: tuple[str, ...]  # what `read` asks for by name
     read: Callable[..., Candidates]
+    strides: bool  # whether `read` must know the strides
 
 
-LAYOUTS = {"nanodet": Layout(("scores", "distances"), read_nanodet)}
+LAYOUTS = {
+    "nanodet": Layout(("scores", "distances"), read_nanodet, strides=True),
+    "yolox": Layout(("predictions",), read_yolox, strides=True),
+    "yolov8": Layout(("predictions",), read_yolov8, strides=False),
+    "detr": Layout(("logits", "boxes"), read_detr, strides=False),
+}
 
 
 @dataclass(frozen=True)
@@ -33,11 +42,11 @@ class DetectorSpec:
 
     layout: str  # a key of LAYOUTS
     outputs: dict[str, str]  # name in the layout -> name of the graph's output
-    strides: tuple[int, ...]  # px of the network input per cell
     score_threshold: float
     nms_iou: float  # of two boxes of one class that overlap more, the better one stays
     max_detections: int
     classes: tuple[str, ...]
+    strides: tuple[int, ...] = ()  # px of the network input per cell, where the layout has cells
 
     def __post_init__(self) -> None:
         if self.layout not in LAYOUTS:
@@ -45,6 +54,8 @@ class DetectorSpec:
         expected = LAYOUTS[self.layout].outputs
         if set(self.outputs) != set(expected):
             raise ValueError(f"'outputs' of layout {self.layout} must name {', '.join(expected)}")
+        if LAYOUTS[self.layout].strides and (not self.strides or min(self.strides) < 1):
+            raise ValueError(f"layout {self.layout} needs 'strides', such as [8, 16, 32]")
 
 
 def decode(

@@ -22,17 +22,20 @@ class ImageSpec:
     """`image`: the graph from a frame to feature maps and detections, and what it is fed."""
 
     graph: str  # file name in the bundle
-    input: str  # name of the graph's input, (1, 3, H, W) float32 BGR
+    input: str  # name of the graph's input, (1, 3, H, W) float32
     pixels: int  # frames are resized to about this area, px
     multiple: int  # height and width are multiples of this, px
-    mean: tuple[float, ...]  # of each channel, B G R, subtracted
+    mean: tuple[float, ...]  # of each channel in 0..255, in the order of `channels`; subtracted
     std: tuple[float, ...]  # of each channel, divided by
+    channels: str = "bgr"  # or "rgb": what the graph is fed
 
     def __post_init__(self) -> None:
         if self.multiple < 1 or self.pixels < self.multiple**2:
             raise ValueError("'pixels' must be at least 'multiple' squared, and 'multiple' 1")
         if len(self.mean) != 3 or len(self.std) != 3 or min(self.std) <= 0:
             raise ValueError("'mean' and 'std' must be three numbers each, 'std' above 0")
+        if self.channels not in ("bgr", "rgb"):
+            raise ValueError(f"'channels' must be bgr or rgb, got {self.channels!r}")
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,9 @@ class OrtModel:
         network_height, network_width = network_size(height, width, spec.pixels, spec.multiple)
         # One call resizes, subtracts and transposes; the resizing comes first, on 8 bits.
         size = (network_width, network_height)
-        image = np.asarray(cv2.dnn.blobFromImage(frame_bgr, 1.0, size, spec.mean), np.float32)
+        swap = spec.channels == "rgb"
+        blob = cv2.dnn.blobFromImage(frame_bgr, 1.0, size, spec.mean, swapRB=swap)
+        image = np.asarray(blob, np.float32)
         image /= np.array(spec.std, np.float32).reshape(3, 1, 1)
         outputs = self._image.run(self._wanted, {spec.input: image})
         tensors = {spec.input: image, **dict(zip(self._wanted, outputs, strict=True))}
