@@ -75,8 +75,9 @@ def evaluate_bdd_mots(
     empty_overlapping(paired, results)
     thresholds = (iou_threshold, ignore_threshold)
     report = _score(paired, families, thresholds, teta_route, masks=True, per_video=per_video)
-    if "mMOTA" in report:
-        report = {"mMOTSA": report["mMOTA"], **report}
+    clear = report["figures"].get("CLEAR", {})
+    if clear:
+        report["figures"]["CLEAR"] = {"mMOTSA": clear["mMOTA"], **clear}
     return report
 
 
@@ -95,65 +96,89 @@ def _score(
     for family in families:
         if family not in FAMILIES:
             raise ValueError(f"unknown family {family!r}{nearest(family, FAMILIES)}")
-    figures: dict[str, float | int] = {}
-    report: dict[str, Any] = {"settings": {}, "per_class": {}, "raw": {}, "per_video": {}}
-    shared = {"evaluator": "scalabel evalAPI", "videos": len(videos)}
-    shape = "masks" if masks else "boxes"
+    parts = {}
     if "CLEAR" in families:
-        rule = replace(
-            MASK_RULE if masks else BOX_RULE,
-            iou_threshold=thresholds[0],
-            ignore_threshold=thresholds[1],
-        )
-        table = clear_figures(videos, rule)
-        figures |= _headline(table, ("MOTA", "MOTP", "IDF1"))
-        report["per_class"]["CLEAR"] = table
-        report["settings"]["CLEAR"] = {
-            **shared,
-            shape: "RLE" if masks else "width = x2 - x1 + 1",
-            "iou_threshold": thresholds[0],
-            "ignore_threshold": thresholds[1],
-            "ignore_regions": "crowds and distractors",
-            "mean": "over 8 classes, one without truth counts as 0",
-        }
+        parts["CLEAR"] = _clear(videos, thresholds, masks)
     if "HOTA" in families:
-        fields, by_video = hota_fields(videos, masks)
-        table = hota_figures(fields)
-        figures |= _headline(table, ("HOTA", "DetA", "AssA"), keep=("HOTA", "DetA", "AssA"))
-        figures["HOTA_LocA"] = table["OVERALL"]["LocA"]
-        report["per_class"]["HOTA"] = table
-        report["raw"]["HOTA"], report["per_video"]["HOTA"] = fields, by_video
-        report["settings"]["HOTA"] = {
-            **shared,
-            shape: "RLE" if masks else "width = x2 - x1",
-            "alphas": "0.05...0.95",
-            "ignore_regions": "crowds",
-            "mean": "over 8 classes, one without truth counts as 0",
-        }
+        parts["HOTA"] = _hota(videos, masks)
     if "TETA" in families:
-        fields, by_video = teta_fields(videos, masks, teta_route)
-        table = {name: dict(percent(values)) for name, values in fields.items()}
-        names = ("TETA", "LocA", "AssocA", "ClsA")
-        figures |= _headline(table, names, keep=names)
-        report["per_class"]["TETA"] = table
-        report["raw"]["TETA"], report["per_video"]["TETA"] = fields, by_video
-        report["settings"]["TETA"] = {
-            **shared,
-            shape: "RLE" if masks else "width = x2 - x1 + 1",
-            "route": teta_route,
-            "exhaustive": True,
-            "ignore_regions": "crowds" if teta_route == "scalabel" else "none",
-            "mean": "over classes with truth or predictions near it",
+        parts["TETA"] = _teta(videos, masks, teta_route)
+    shared = {"evaluator": "scalabel evalAPI", "videos": len(videos)}
+    shared["shapes"] = "RLE masks" if masks else "boxes"
+    report: dict[str, Any] = {
+        "figures": {family: part.pop("figures") for family, part in parts.items()},
+        "settings": {family: shared | part.pop("settings") for family, part in parts.items()},
+    }
+    for section in ("per_class", "raw") + ("per_video",) * per_video:
+        report[section] = {
+            family: part[section] for family, part in parts.items() if section in part
         }
-    if not per_video:
-        del report["per_video"]
-    return {**figures, **report}
+    return report
 
 
-def _headline(
-    table: Table, averaged: Sequence[str], keep: Sequence[str] | None = None
-) -> dict[str, float | int]:
-    """Means over classes as m..., and the figures of all classes together."""
-    means = {f"m{name}": table["AVERAGE"][name] for name in averaged}
+def _clear(videos: list[BddVideo], thresholds: tuple[float, float], masks: bool) -> dict[str, Any]:
+    rule = replace(
+        MASK_RULE if masks else BOX_RULE,
+        iou_threshold=thresholds[0],
+        ignore_threshold=thresholds[1],
+    )
+    table = clear_figures(videos, rule)
+    settings = {
+        "iou_threshold": thresholds[0],
+        "ignore_threshold": thresholds[1],
+        "ignore_regions": "crowds and distractors",
+        "mean": "over 8 classes, one without truth counts as 0",
+    }
+    if not masks:
+        settings["width"] = "x2 - x1 + 1"
+    figures = _means(table, ("MOTA", "MOTP", "IDF1")) | table["OVERALL"]
+    return {"figures": figures, "settings": settings, "per_class": table}
+
+
+def _hota(videos: list[BddVideo], masks: bool) -> dict[str, Any]:
+    fields, by_video = hota_fields(videos, masks)
+    table = hota_figures(fields)
+    settings = {
+        "alphas": "0.05...0.95",
+        "ignore_regions": "crowds",
+        "mean": "over 8 classes, one without truth counts as 0",
+    }
+    if not masks:
+        settings["width"] = "x2 - x1"
+    names = ("HOTA", "DetA", "AssA")
+    figures = _means(table, names) | {name: table["OVERALL"][name] for name in names}
+    figures["HOTA_LocA"] = table["OVERALL"]["LocA"]
+    return {
+        "figures": figures,
+        "settings": settings,
+        "per_class": table,
+        "raw": fields,
+        "per_video": by_video,
+    }
+
+
+def _teta(videos: list[BddVideo], masks: bool, route: str) -> dict[str, Any]:
+    fields, by_video = teta_fields(videos, masks, route)
+    table: Table = {name: {**percent(values)} for name, values in fields.items()}
+    settings = {
+        "route": route,
+        "exhaustive": True,
+        "ignore_regions": "crowds" if route == "scalabel" else "none",
+        "mean": "over classes with truth or predictions near it",
+    }
+    if not masks:
+        settings["width"] = "x2 - x1 + 1"
+    names = ("TETA", "LocA", "AssocA", "ClsA")
     overall = table.get("OVERALL", {})
-    return means | {name: value for name, value in overall.items() if keep is None or name in keep}
+    figures = _means(table, names) | {name: overall[name] for name in names if name in overall}
+    return {
+        "figures": figures,
+        "settings": settings,
+        "per_class": table,
+        "raw": fields,
+        "per_video": by_video,
+    }
+
+
+def _means(table: Table, names: Sequence[str]) -> dict[str, float | int]:
+    return {f"m{name}": table["AVERAGE"][name] for name in names}

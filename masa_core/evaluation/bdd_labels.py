@@ -7,6 +7,7 @@ Distractors (``other person``, ``other vehicle``, ``trailer``) become a class of
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,8 +86,9 @@ def pair_videos(
 ) -> list[BddVideo]:
     """The videos of both sides in order of their names.
 
-    A video that the results lack counts as one without tracks, with a warning. Raises FormatError
-    for a video that the truth lacks, other frames than the truth's and a class that is unknown.
+    A video that the results lack counts as one without tracks, and results of other classes than
+    BDD100K's are left out, with warnings. Raises FormatError for a video that the truth lacks,
+    other frames than the truth's and an unknown class in the truth.
     """
     extra = sorted(set(results) - set(truth))
     if extra:
@@ -96,6 +98,7 @@ def pair_videos(
         names = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
         message = f"{results_path} has no results for {len(missing)} of {len(truth)} videos"
         warnings.warn(f"{message} ({names}): scored as empty", stacklevel=2)
+    _warn_unknown(results, results_path)
     videos = []
     for name, truth_frames in truth.items():
         empty = [FrameLabels(frame.name, frame.index) for frame in truth_frames]
@@ -104,11 +107,23 @@ def pair_videos(
         videos.append(
             BddVideo(
                 name,
-                list(_instances(truth_frames, truth_path)),
-                list(_instances(result_frames, results_path)),
+                list(_instances(truth_frames, truth_path, results=False)),
+                list(_instances(result_frames, results_path, results=True)),
             )
         )
     return videos
+
+
+def _warn_unknown(results: Videos, path: Path) -> None:
+    known = {*CLASSES, *_RENAMED, *_DISTRACTORS}
+    categories = (
+        name for frames in results.values() for frame in frames for name in frame.categories
+    )
+    unknown = Counter(name for name in categories if name not in known)
+    if unknown:
+        names = ", ".join(f"{count} of {name}" for name, count in unknown.most_common(3))
+        message = f"{path}: results of classes that BDD100K has not are left out ({names})"
+        warnings.warn(message, stacklevel=3)
 
 
 def _check_frames(
@@ -125,30 +140,30 @@ def _check_frames(
         raise FormatError(path, reason)
 
 
-def _instances(frames: list[FrameLabels], path: Path) -> Iterator[Instances]:
+def _instances(frames: list[FrameLabels], path: Path, results: bool) -> Iterator[Instances]:
     """Labels with classes by number and ids as numbers."""
     numbers = _number_ids(sorted({label_id for frame in frames for label_id in frame.ids}))
     for frame in frames:
-        classes, distractor = [], []
-        for category in frame.categories:
-            known = _RENAMED.get(category, category)
-            distractor.append(known not in CLASSES)
-            known = _DISTRACTORS.get(known, known) if distractor[-1] else known
-            if known not in CLASSES:
-                reason = (
-                    f"{category!r} in {frame.name} is no class of BDD100K: {', '.join(CLASSES)}"
-                )
-                raise FormatError(path, reason)
-            classes.append(CLASSES.index(known))
-        flags = np.array([frame.crowd, distractor, frame.ignored], bool).reshape(3, -1)
-        yield Instances(
+        named = [_RENAMED.get(category, category) for category in frame.categories]
+        known = [name in CLASSES or name in _DISTRACTORS for name in named]
+        if not results and not all(known):
+            name = frame.categories[known.index(False)]
+            reason = f"{name!r} in {frame.name} is no class of BDD100K: {', '.join(CLASSES)}"
+            raise FormatError(path, reason)
+        distractor = np.array([name in _DISTRACTORS for name in named], bool)
+        classes = [
+            CLASSES.index(_DISTRACTORS.get(name, name)) if kept else -1
+            for name, kept in zip(named, known, strict=True)
+        ]
+        labels = Instances(
             np.array([numbers[label_id] for label_id in frame.ids], np.int64),
             np.array(classes, np.int64),
-            flags[0],
-            flags[1],
-            flags[1] | flags[2],
+            np.array(frame.crowd, bool),
+            distractor,
+            distractor | np.array(frame.ignored, bool),
             list(frame.shapes),
         )
+        yield labels if all(known) else labels[np.array(known, bool)]
 
 
 def _number_ids(names: list[str]) -> dict[str, int]:

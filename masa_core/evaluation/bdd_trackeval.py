@@ -49,7 +49,9 @@ def score_with_trackeval(videos: list[BddVideo], iou_threshold: float) -> dict[s
     scored = trackeval_runner.run(lambda _: _InMemory(videos), {}, metrics)
     scored["COMBINED"] = scored.pop("COMBINED_SEQ")
     table = {name: trackeval_runner.headline(fields) for name, fields in scored["COMBINED"].items()}
-    means = {f"m{name}": table["cls_comb_cls_av"][name] for name in ("HOTA", "MOTA", "IDF1")}
+    mean = table["cls_comb_cls_av"]
+    means = {"HOTA": "HOTA", "CLEAR": "MOTA", "Identity": "IDF1"}
+    overall = trackeval_runner.figures_by_family(scored["COMBINED"]["cls_comb_det_av"])
     shared = {
         "evaluator": "TrackEval 1.3.0, data set BDD100K",
         "boxes": "width = x2 - x1",
@@ -58,8 +60,10 @@ def score_with_trackeval(videos: list[BddVideo], iou_threshold: float) -> dict[s
     }
     threshold = {**shared, "iou_threshold": iou_threshold}
     return {
-        **means,
-        **table["cls_comb_det_av"],
+        "figures": {
+            family: ({f"m{means[family]}": mean[means[family]]} if family in means else {}) | values
+            for family, values in overall.items()
+        },
         "settings": {
             "HOTA": {**shared, "alphas": "0.05...0.95"},
             "CLEAR": threshold,

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import pairwise
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 from masa_core.evaluation.errors import FormatError
 from masa_core.evaluation.json_files import Reader, load_json, read_list
+
+_EDGES = ("x1", "y1", "x2", "y2")
 
 Rle = dict[str, Any]  # {"counts": str, "size": [height, width]}
 
@@ -91,10 +94,17 @@ def _present(reader: Reader, name: str) -> Any:
 
 
 def _box(label: Reader) -> list[float] | None:
-    if label.get("box2d") is None:
+    value = label.get("box2d")
+    if value is None:
         return None
-    box = Reader(label.path, f"{label.place}.box2d", label.get("box2d"))
-    return [box.number(edge) for edge in ("x1", "y1", "x2", "y2")]
+    try:
+        edges = [float(value[name]) for name in _EDGES]
+        if all(map(isfinite, edges)) and not any(isinstance(value[name], str) for name in _EDGES):
+            return edges
+    except (KeyError, TypeError, ValueError):
+        pass
+    box = Reader(label.path, f"{label.place}.box2d", value)  # says what is wrong
+    return [box.number(name) for name in _EDGES]
 
 
 def _rle(label: Reader) -> Rle | None:

@@ -87,12 +87,12 @@ def evaluate_kitti_mots(
     )
     clear = {label: report["details"]["COMBINED"][label]["CLEAR"] for label in CLASSES}
     mots = {"sMOTSA": "sMOTA", "MOTSA": "MOTA", "MOTSP": "MOTP"}
-    named = {
+    report["figures"]["CLEAR"] |= {
         f"{name}_{label}": 100 * float(clear[label][field])
         for label in CLASSES
         for name, field in mots.items()
     }
-    return {**named, **report}
+    return report
 
 
 def _pick(folder: Path, known: list[str], wanted: Sequence[str] | None) -> list[str]:
@@ -145,16 +145,20 @@ def _score(
     }
     shared = {"evaluator": f"TrackEval 1.3.0, data set {dataset.__name__}", "scored": shapes}
     threshold = {**shared, "iou_threshold": iou_threshold}
-    combined = table["COMBINED"]
+    figures: dict[str, dict[str, float | int]] = {}
+    for label, fields in scored["COMBINED"].items():
+        for family, values in trackeval_runner.figures_by_family(fields).items():
+            named = {f"{name}_{label}": value for name, value in values.items()}
+            figures[family] = figures.get(family, {}) | named
     return {
-        **{f"{key}_{label}": combined[label][key] for label in CLASSES for key in combined[label]},
+        "figures": figures,
         "settings": {
             "HOTA": {**shared, "alphas": "0.05...0.95"},
             "CLEAR": threshold,
             "Identity": threshold,
             "Count": shared,
         },
-        "per_class": combined,
+        "per_class": table["COMBINED"],
         "sequences": table,
         "details": scored,
     }

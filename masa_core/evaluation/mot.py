@@ -91,7 +91,7 @@ def _with_trackeval(
     preprocessing = f"{benchmark}, {'on' if preprocess and benchmark != 'MOT15' else 'off'}"
     threshold = {**shared, "preprocessing": preprocessing, "iou_threshold": iou_threshold}
     return {
-        **per_sequence["COMBINED"],
+        "figures": trackeval_runner.figures_by_family(details["COMBINED"]),
         "settings": {
             "HOTA": {**shared, "preprocessing": preprocessing, "alphas": "0.05...0.95"},
             "CLEAR": threshold,

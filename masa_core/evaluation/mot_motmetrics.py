@@ -24,8 +24,12 @@ def score_sequences(sequences: list[MotSequence], iou_threshold: float) -> dict[
         "iou_threshold": iou_threshold,
         "preprocessing": "off, truth marked with 0 is dropped",
     }
+    combined = figures["COMBINED"]
     return {
-        **figures["COMBINED"],
+        "figures": {
+            "CLEAR": {name: combined[name] for name in combined if not name.startswith("id")},
+            "Identity": {name: combined[name] for name in combined if name.startswith("id")},
+        },
         "settings": {"CLEAR": settings, "Identity": settings},
         "sequences": figures,
     }

@@ -32,9 +32,10 @@ def evaluate(
     truth, results: the files or folders in which the data set is published and in which its
     evaluator takes results. protocol: one of `PROTOCOLS`. settings: see `protocol_settings`.
 
-    Returns the benchmark's headline figures by their names, then ``protocol``, ``settings`` (of
-    each family of figures, the evaluator whose rules were applied and its thresholds) and what
-    the protocol gives besides, such as figures of each class.
+    Returns the benchmark's headline figures by their names, then ``protocol``; ``families``, the
+    names of the figures in each family, such as HOTA; ``settings`` of each family, the evaluator
+    whose rules were applied and its thresholds; and what the protocol gives besides, such as
+    figures of each class.
 
     Raises FormatError (a ValueError) for a malformed file, FileNotFoundError, ValueError for an
     unknown protocol or setting, and ImportError without the extra ``eval``.
@@ -47,8 +48,10 @@ def evaluate(
             f"protocol {protocol} has no setting {unknown[0]!r}{nearest(unknown[0], known)}"
         )
     report = scorer(Path(truth), Path(results), **settings)
-    figures = {name: report.pop(name) for name in list(report) if _is_figure(report[name])}
-    return {**figures, "protocol": protocol, **report}
+    figures: dict[str, dict[str, float | int]] = report.pop("figures")
+    flat = {name: value for family in figures.values() for name, value in family.items()}
+    families = {family: list(values) for family, values in figures.items()}
+    return {**flat, "protocol": protocol, "families": families, **report}
 
 
 def protocol_settings(protocol: str) -> dict[str, Any]:
@@ -68,7 +71,3 @@ def _scorer(protocol: str) -> Callable[..., dict[str, Any]]:
     except ImportError as error:
         raise ImportError(f"{error}; evaluation needs: pip install 'masa_ros[eval]'") from error
     return scorer
-
-
-def _is_figure(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)

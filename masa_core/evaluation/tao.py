@@ -53,15 +53,10 @@ def evaluate_tao(
     boxes = read_tao_results(results, read)
     teta = _score_teta(read, boxes, teta_max_detections, exhaustive, per_video)
     track_map = score_track_map(truth, results, read, boxes, track_map_max_detections)
-    return {
-        **{name: value for name, value in track_map.items() if not isinstance(value, dict)},
-        **teta,
-        **{
-            name: {**value, **teta.get(name, {})}
-            for name, value in track_map.items()
-            if isinstance(value, dict)
-        },
+    merged = {
+        name: {**track_map[name], **teta[name]} for name in ("figures", "settings", "per_class")
     }
+    return {**track_map, **teta, **merged}
 
 
 def evaluate_ovmot(
@@ -108,7 +103,7 @@ def _score_teta(
     raw = {name: final_fields(total) for name, total in totals.items()}
     raw["average"] = average_fields(totals.values())
     report: dict[str, Any] = {
-        **percent(raw["average"]),
+        "figures": {"TETA": percent(raw["average"])},
         "settings": {
             "TETA": {
                 "evaluator": "TETA b498aa8, data set TAO",

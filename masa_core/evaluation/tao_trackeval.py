@@ -51,7 +51,7 @@ class _Tao(datasets.TAO):
 def score_track_map(
     truth_path: Path, results_path: Path, truth: TaoTruth, boxes: TaoBoxes, max_detections: int
 ) -> dict[str, Any]:
-    """Class means at the top; APs and recalls from 0 to 1, others in percent."""
+    """Class means as figures; APs and recalls from 0 to 1, others in percent."""
     if len(boxes) and boxes.tracks.min() <= 0:
         message = (
             f"{results_path} has track ids below 1: TrackEval's Track mAP then counts a truth "
@@ -88,7 +88,8 @@ def _report(
     scored: dict[str, Any], truth: TaoTruth, boxes: TaoBoxes, max_detections: int
 ) -> dict[str, Any]:
     mean = scored["cls_comb_cls_av"]
-    headline = trackeval_runner.headline(mean)
+    families = trackeval_runner.figures_by_family(mean)
+    kept = {"HOTA": "HOTA", "CLEAR": "MOTA", "Identity": "IDF1"}
     shared = {
         "evaluator": "TrackEval 1.3.0, data set TAO",
         "boxes": "x2 = left + width",
@@ -100,8 +101,10 @@ def _report(
         for name, fields in scored.items()
     }
     return {
-        **_average_precisions(mean),
-        **{name: headline[name] for name in ("HOTA", "MOTA", "IDF1")},
+        "figures": {
+            "TrackMAP": _average_precisions(mean),
+            **{family: {name: families[family][name]} for family, name in kept.items()},
+        },
         "settings": {
             "TrackMAP": {**shared, "iou_thresholds": "arange(0.5, 0.96, 0.05)"},
             "HOTA": {**shared, "alphas": "0.05...0.95"},

@@ -43,8 +43,8 @@ def near_truth(video: TetaVideo, label: int | None, owners: list[dict[int, int]]
         is_near: Mask = np.any(overlaps[own] >= OVERLAP, axis=0)
         if owners[frame] and is_near.any():
             own_ids = set(video.truth_ids[frame][own].tolist())
-            taken = [track for truth, track in owners[frame].items() if truth not in own_ids]
-            is_near &= ~np.isin(video.ids[frame], taken)
+            taken = {track for truth, track in owners[frame].items() if truth not in own_ids}
+            is_near &= [track not in taken for track in video.ids[frame].tolist()]
         near.append(is_near)
     return near
 
@@ -77,7 +77,8 @@ def make_cluster(video: TetaVideo, label: int | None, near: list[Mask]) -> Clust
     if not len(kept):
         return None
     rows = [_is_own(classes, label) for classes in video.truth_classes]
-    columns = [np.isin(ids, kept) for ids in video.ids]
+    places = [np.minimum(np.searchsorted(kept, ids), len(kept) - 1) for ids in video.ids]
+    columns = [kept[place] == ids for place, ids in zip(places, video.ids, strict=True)]
     truth_ids = [ids[own] for ids, own in zip(video.truth_ids, rows, strict=True)]
     known = np.unique(np.concatenate(truth_ids))
     frames = range(len(rows))
@@ -85,7 +86,7 @@ def make_cluster(video: TetaVideo, label: int | None, near: list[Mask]) -> Clust
         known,
         kept,
         [np.searchsorted(known, ids) for ids in truth_ids],
-        [np.searchsorted(kept, video.ids[frame][columns[frame]]) for frame in frames],
+        [places[frame][columns[frame]] for frame in frames],
         [video.overlaps[frame][np.ix_(rows[frame], columns[frame])] for frame in frames],
         [video.classes[frame][columns[frame]] for frame in frames],
         [near[frame][columns[frame]] for frame in frames],

@@ -87,14 +87,26 @@ def percent(values: NDArray[np.float64] | float) -> float:
     return 100 * float(np.mean(values))
 
 
-def headline(fields: Fields) -> dict[str, float | int]:
+def figures_by_family(fields: Fields) -> dict[str, dict[str, float | int]]:
     """The figures of one class and sequence: ratios in percent, HOTA's averaged over alpha."""
     hota, clear, identity = fields["HOTA"], fields["CLEAR"], fields["Identity"]
-    names = ("HOTA", "DetA", "AssA", "DetRe", "DetPr", "AssRe", "AssPr", "LocA")
-    figures: dict[str, float | int] = {name: percent(hota[name]) for name in names}
-    figures |= {name: percent(clear[name]) for name in ("MOTA", "MOTP", "MODA")}
-    figures |= {name: percent(identity[name]) for name in ("IDF1", "IDP", "IDR")}
+    ratios = ("HOTA", "DetA", "AssA", "DetRe", "DetPr", "AssRe", "AssPr", "LocA")
     counts = ("CLR_TP", "CLR_FN", "CLR_FP", "IDSW", "Frag", "MT", "PT", "ML")
-    figures |= {name: int(clear[name]) for name in counts}
-    figures |= {name: int(identity[name]) for name in ("IDTP", "IDFN", "IDFP")}
-    return figures | {name: int(count) for name, count in fields["Count"].items()}
+    return {
+        "HOTA": {name: percent(hota[name]) for name in ratios},
+        "CLEAR": {name: percent(clear[name]) for name in ("MOTA", "MOTP", "MODA")}
+        | {name: int(clear[name]) for name in counts},
+        "Identity": {name: percent(identity[name]) for name in ("IDF1", "IDP", "IDR")}
+        | {name: int(identity[name]) for name in ("IDTP", "IDFN", "IDFP")},
+        "Count": {name: int(count) for name, count in fields["Count"].items()},
+    }
+
+
+def headline(fields: Fields) -> dict[str, float | int]:
+    """As `figures_by_family`, all families together."""
+    return flatten(figures_by_family(fields))
+
+
+def flatten(figures: Mapping[str, Mapping[str, float | int]]) -> dict[str, float | int]:
+    """Figures of all families by name."""
+    return {name: value for family in figures.values() for name, value in family.items()}

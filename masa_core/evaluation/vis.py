@@ -125,7 +125,7 @@ def _report(
         per_class[name] = float("nan") if precision == -1 else precision
     recalls = {name: scored.recall[:, k, 0, last] for k, name in enumerate(names)}
     return {
-        **summary(scored),
+        "figures": {"AP and AR": summary(scored)},
         "settings": {
             "AP and AR": {
                 "evaluator": "YouTube-VIS API (youtubevos/cocoapi f3f9948)",

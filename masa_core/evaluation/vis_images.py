@@ -56,4 +56,4 @@ def score_images(truth: Path, results: Path, iou_type: str, use_categories: bool
         "images": len(images),
     }
     figures = {name: float(value) for name, value in zip(_NAMES, scorer.stats, strict=True)}
-    return {**figures, "settings": {"AP and AR": settings}}
+    return {"figures": {"AP and AR": figures}, "settings": {"AP and AR": settings}}

@@ -19,7 +19,7 @@ from masa_core.evaluation.vis_precision import AREA_RANGES
 
 
 def score_with_trackeval(truth: Path, results: Path, max_detections: int) -> dict[str, Any]:
-    """AP, AP50, AP75, AR and AP by area, means over classes from 0 to 1; all fields in details."""
+    """Means over classes, from 0 to 1, as figures; all of TrackEval's fields as details."""
     with tempfile.TemporaryDirectory(prefix="masa_vis_") as folder:
         root = Path(folder)
         trackeval_runner.stage(truth, root / "gt" / "youtube_vis_all" / "gt.json")
@@ -42,12 +42,15 @@ def score_with_trackeval(truth: Path, results: Path, max_detections: int) -> dic
         "iou_thresholds": "arange(0.5, 0.96, 0.05)",
         "max_detections": max_detections,
     }
-    return {
+    figures = {
         "AP": float(np.mean(mean["AP_all"])),
         "AP50": float(mean["AP_all"][0]),
         "AP75": float(mean["AP_all"][5]),
         **{f"AP{size}": float(np.mean(mean[f"AP_area_{size}"])) for size in "sml"},
         "AR_all": float(np.mean(mean["AR_all"])),
+    }
+    return {
+        "figures": {"TrackMAP": figures},
         "settings": {"TrackMAP": settings},
         "details": scored,
     }
