@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Detections",
     "Frame",
-    "Mask",
     "MasaPipeline",
+    "Mask",
     "TrackState",
     "Tracks",
     "load_model",
