@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
@@ -32,7 +31,6 @@ class SharedDetector(Protocol):
 
     def prepare(self, taps: list[Tensor]) -> Any: ...
 
-    # float32_parts: names of submodules that must not run in half precision
     # classes: tuple[str, ...], with detect(maps, geometry) -> Detections in pixels of the frame
     # masks(maps, boxes, geometry) -> list[Mask]; boxes (N, 4) in pixels of the frame
 
@@ -111,16 +109,6 @@ class Masa(nn.Module):
     def classes(self) -> tuple[str, ...]:
         """Names of the labels of `detect`; those of a prompt or vocabulary may change."""
         return getattr(self.detector, "classes", ("object",))
-
-    def set_type(self, dtype: torch.dtype) -> Masa:
-        """Run in another type. A part that must stay in float32 says so (``float32_parts``)."""
-        names = getattr(self.detector, "float32_parts", ())
-        parts = [self.detector.get_submodule(name) for name in names]
-        exact = [deepcopy(part.state_dict()) for part in parts]
-        self.to(dtype)
-        for part, weights in zip(parts, exact, strict=True):
-            part.float().load_state_dict(weights)  # anew, since `to` has rounded them
-        return self
 
     def set_prompt(self, prompt: str | Sequence[str]) -> tuple[str, ...]:
         """Detect other classes from the next frame on: "person, traffic light", or their names.

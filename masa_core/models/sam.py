@@ -28,6 +28,7 @@ class Sam(nn.Module):
     def __init__(self, backbone: SamViT, size: int = 1024, embedding: int = 256) -> None:
         super().__init__()
         grid = size // PATCH
+        self.size = size
         self.backbone = backbone
         self.prompt_encoder = PromptEncoder(
             embed_dim=embedding,

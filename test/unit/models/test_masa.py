@@ -7,47 +7,17 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from torch import nn  # noqa: E402
-
-from masa_core.models.fusion import DeformFusion  # noqa: E402
-from masa_core.models.masa import Masa  # noqa: E402
-from masa_core.models.preprocess import Preprocessing  # noqa: E402
-from masa_core.models.pyramid import FPN  # noqa: E402
-from masa_core.models.roi_head import BoxHead  # noqa: E402
-from masa_core.models.rpn import RPN  # noqa: E402
-from masa_core.models.track_head import EmbedHead  # noqa: E402
+from masa_core.models.precision import set_type  # noqa: E402
 from masa_core.runtime.protocol import Model  # noqa: E402
+
+from .small import small_masa  # noqa: E402
 
 pytestmark = pytest.mark.torch
 
 
-class Backbone(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.stem = nn.Conv2d(3, 8, 4, stride=4)
-        self.halve = nn.ModuleList(nn.Conv2d(8, 8, 3, stride=2, padding=1) for _ in range(3))
-
-    def forward(self, images):
-        taps = [self.stem(images)]
-        for conv in self.halve:
-            taps.append(conv(taps[-1]))
-        return taps
-
-
 @pytest.fixture
 def model():
-    torch.manual_seed(0)
-    return Masa(
-        "small",
-        Preprocessing(128, 128, 32),
-        (FPN([8] * 4, 32), DeformFusion(32)),
-        RPN(32),
-        BoxHead(32, 64, convs=1, fcs=1),
-        EmbedHead(32, 64, 16),
-        (4, 8, 16, 32, 64),
-        4,
-        backbone=Backbone(),
-    ).eval()
+    return small_masa()
 
 
 def frame(height, width):
@@ -107,7 +77,7 @@ def test_half_precision_stays_near_float32(model, dtype, tolerance):
     picture = frame(100, 120)
     boxes = np.array([[0, 0, 120, 100], [10, 10, 30, 40], [60, 20, 110, 90]], np.float32)
     exact = model.embed(model.encode(picture), boxes)
-    model.set_type(getattr(torch, dtype))
+    set_type(model, getattr(torch, dtype))
     features = model.encode(picture)
     half = model.embed(features, boxes)
     assert half.dtype == np.float32

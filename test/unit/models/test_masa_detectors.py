@@ -15,6 +15,7 @@ from masa_core.models.detic import Detic  # noqa: E402
 from masa_core.models.fusion import DeformFusion  # noqa: E402
 from masa_core.models.gdino import GroundingDino  # noqa: E402
 from masa_core.models.masa import Masa  # noqa: E402
+from masa_core.models.precision import set_type  # noqa: E402
 from masa_core.models.preprocess import Preprocessing  # noqa: E402
 from masa_core.models.pyramid import FPN  # noqa: E402
 from masa_core.models.roi_head import BoxHead  # noqa: E402
@@ -99,7 +100,7 @@ def test_prompts(model, frame):
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_half_precision_keeps_what_must_be_exact(model, frame, dtype):
     before = {key: value.clone() for key, value in model.state_dict().items()}
-    model.set_type(dtype)
+    set_type(model, dtype)
     after = model.state_dict()
     assert after.keys() == before.keys()
     assert after["detector.backbone.norm1.weight"].dtype == dtype
