@@ -18,6 +18,7 @@ FORGET = 0.995  # of what was learned, each time something is learned: follows t
 MIN_STD = 0.12  # a narrower distribution promises more than a changing scene keeps
 DRIFT = 0.5  # relative growth of the variance of "same" in a second without a detection
 MAX_LOG_ODDS = 6.0  # no similarity is surer than 400 to 1
+MIN_LOG_ODDS = -2.0  # one object may look different: a turn, a shadow, half of it hidden
 APART_IOU = 0.1  # boxes that overlap less are different objects, not duplicates of one
 SURE_SCORE = 0.3  # detections below this score teach nothing
 
@@ -59,9 +60,11 @@ class AppearanceEvidence:
         # One variance for both kinds keeps the odds monotonic: more similar is never less likely.
         variance = np.maximum(
             (different_var + same_var * (1 + DRIFT * elapsed_s)) / 2, MIN_STD**2
-        ).astype(np.float32)
-        odds = (similarities - (same + different) / 2) * ((same - different) / variance)
-        return np.clip(odds, -MAX_LOG_ODDS, MAX_LOG_ODDS)
+        ).astype(similarities.dtype)
+        slope = (same - different) / variance
+        odds = similarities * slope
+        odds -= slope * (same + different) / 2
+        return np.clip(odds, MIN_LOG_ODDS, MAX_LOG_ODDS, out=odds)
 
 
 def _add(sums: NDArray[np.float64], values: Floats) -> NDArray[np.float64]:

@@ -14,26 +14,27 @@ def assign(evidence: NDArray[np.float64], threshold: float) -> tuple[Rows, Rows]
 
     Every pair is above the threshold; no row and no column is used twice.
     """
-    gain = np.maximum(evidence - threshold, 0)
-    possible = gain > 0
+    possible = evidence > threshold
     # A pair that has no rival in its row or column is part of every optimal assignment.
-    alone = possible & (possible.sum(axis=1) == 1)[:, None] & (possible.sum(axis=0) == 1)[None]
+    alone = possible & (possible.sum(axis=1) == 1)[:, None] & (possible.sum(axis=0) == 1)
     rows, columns = np.nonzero(alone)
     open_rows = np.flatnonzero(possible.any(axis=1) & ~alone.any(axis=1))
     open_columns = np.flatnonzero(possible.any(axis=0) & ~alone.any(axis=0))
     if open_rows.size:
-        contested = gain[np.ix_(open_rows, open_columns)]
-        i, j = linear_sum_assignment(contested, maximize=True)
-        won = contested[i, j] > 0
+        gain = np.maximum(evidence[np.ix_(open_rows, open_columns)] - threshold, 0)
+        i, j = linear_sum_assignment(gain, maximize=True)
+        won = gain[i, j] > 0
         rows = np.concatenate([rows, open_rows[i[won]]])
         columns = np.concatenate([columns, open_columns[j[won]]])
     return rows, columns
 
 
-def unrivalled(evidence: NDArray[np.float64], rows: Rows, columns: Rows, margin: float) -> Rows:
+def unrivalled(
+    evidence: NDArray[np.float64], rows: Rows, columns: Rows, margin: float
+) -> NDArray[np.bool_]:
     """(K,) whether each of K assigned pairs beats everything else in its row and column."""
     own = evidence[rows, columns]
-    rivals = evidence.copy()
-    rivals[rows, columns] = -np.inf
-    best = np.maximum(rivals.max(axis=1)[rows], rivals.max(axis=0)[columns])
-    return own - best > margin
+    evidence[rows, columns] = -np.inf  # and back: a copy of all pairs would cost more
+    best = np.maximum(evidence.max(axis=1)[rows], evidence.max(axis=0)[columns])
+    evidence[rows, columns] = own
+    return np.asarray(own - best > margin)

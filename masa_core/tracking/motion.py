@@ -86,12 +86,13 @@ def log_odds(
     place = position_variances + (POSITION_NOISE * sizes) ** 2
     shape = 2 * SHAPE_NOISE**2 + SHAPE_CHANGE**2 * elapsed_s
     certainty = np.log(frame_area / (2 * np.pi * place)) + np.log(SHAPE_SPREAD**2 / shape)
-    off = _weighted_squares(measured[0], expected[0], 0.5 / place)
-    off += _weighted_squares(measured[1], expected[1], 0.5 / shape)
+    odds = _weighted_squares(measured[0], expected[0], -0.5 / place)
+    odds += _weighted_squares(measured[1], expected[1], -0.5 / shape)
+    odds += certainty
     # The model fails now and then (a turn, a shaking camera), so that motion alone never rules
     # out what looks clearly the same.
     fails = 1 - (1 - MODEL_FAILS) * np.exp(-elapsed_s / MODEL_LASTS_S)
-    return np.maximum(certainty - off, np.log(fails))
+    return np.maximum(odds, np.log(fails), out=odds)
 
 
 def _weighted_squares(a: Floats, b: Floats, weights: Floats) -> Floats:

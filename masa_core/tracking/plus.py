@@ -84,12 +84,10 @@ class PlusTracker:
         memory, config = self.memory, self.config
         elapsed_s = memory.elapsed_s(stamp_ns)
         similarities = looks @ memory.embeddings.T
-        evidence = np.tile(-GAP_PENALTY * np.log1p(elapsed_s), (len(detections), 1))
-        if config.use_appearance:
-            evidence += self._appearance.log_odds(similarities, elapsed_s)
+        evidence = np.zeros((len(detections), len(memory)))
         if config.use_motion:
             sizes = side(memory.log_sizes)
-            evidence += motion.log_odds(
+            evidence = motion.log_odds(
                 measure(detections.boxes),
                 (memory.expected(stamp_ns), memory.log_sizes),
                 motion.grow(memory.covariances, sizes, elapsed_s)[:, 0],
@@ -97,6 +95,9 @@ class PlusTracker:
                 elapsed_s,
                 float(self._frame_size.prod()),
             )
+        if config.use_appearance:
+            evidence += self._appearance.log_odds(similarities, elapsed_s)
+        evidence -= GAP_PENALTY * np.log1p(elapsed_s)
         if config.with_cats:
             evidence[detections.labels[:, None] != memory.labels[None]] = -np.inf
         evidence[detections.scores <= config.obj_score_thr] = -np.inf
