@@ -52,7 +52,7 @@ $(VENV)/package: $(VENV)/requirements setup.py $(SOURCES)
 
 $(VENV)/tests: $(VENV)/requirements $(shell find $(VISION_MSGS) -type f) | $(VENV)/package
 	$(PIP) -e ".[dev,eval,torch]"
-	$(BIN)/python -c "import vision_msgs" 2>/dev/null || $(BUILD_VISION_MSGS)
+	$(if $(ROS_DISTRO),$(BIN)/python -c "import vision_msgs" 2>/dev/null ||) $(BUILD_VISION_MSGS)
 	touch $@
 
 # vision_msgs is not on PyPI: the tests bring a package with the same types.
