@@ -39,21 +39,25 @@ clean:
 # installation runs what is in the checkout.
 
 $(MADE): scripts/make_venv.sh
-	sh scripts/make_venv.sh $(VENV)
-	touch $@
+	@sh scripts/make_venv.sh $(VENV)
+	@$(PIP) --upgrade pip
+	@touch $@
 
 $(VENV)/requirements: pyproject.toml $(MADE)
-	MASA_ROS_MESSAGES=0 $(PIP) -e ".$(if $(ROS_DISTRO),,[ros])"
-	touch $@
+	@echo "masa_ros: installing what it needs to .venv, a minute or two"
+	@MASA_ROS_MESSAGES=0 $(PIP) -e ".$(if $(ROS_DISTRO),,[ros])"
+	@touch $@
 
 $(VENV)/package: $(VENV)/requirements setup.py $(SOURCES)
-	$(PIP) --no-deps -e .
-	touch $@
+	@echo "masa_ros: building the ROS messages"
+	@$(PIP) --no-deps -e .
+	@touch $@
 
 $(VENV)/tests: $(VENV)/requirements $(shell find $(VISION_MSGS) -type f) | $(VENV)/package
-	$(PIP) -e ".[dev,eval,torch]"
-	$(if $(ROS_DISTRO),$(BIN)/python -c "import vision_msgs" 2>/dev/null ||) $(BUILD_VISION_MSGS)
-	touch $@
+	@echo "masa_ros: installing what the tests need, PyTorch among it: some minutes, 6 GB"
+	@$(PIP) -e ".[dev,eval,torch]"
+	@$(if $(ROS_DISTRO),$(BIN)/python -c "import vision_msgs" 2>/dev/null ||) $(BUILD_VISION_MSGS)
+	@touch $@
 
 # vision_msgs is not on PyPI: the tests bring a package with the same types.
 define BUILD_VISION_MSGS

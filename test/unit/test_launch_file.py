@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
+from types import SimpleNamespace
 
 import pytest
 from launch_stub import ROOT, LaunchFile
@@ -79,6 +81,16 @@ def test_missing_params_file_is_an_error(launch_file):
         launch_file.start(params_file="/no/such/file")
 
 
+@pytest.fixture
+def shared_memory_bytes(monkeypatch):
+    """Sets what is free in /dev/shm; no profile is chosen by whoever runs the tests."""
+    for name in ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    return lambda free: monkeypatch.setattr(
+        shutil, "disk_usage", lambda path: SimpleNamespace(free=free)
+    )
+
+
 @pytest.mark.parametrize(
     ("distro", "names"),
     [
@@ -86,12 +98,19 @@ def test_missing_params_file_is_an_error(launch_file):
         ("jazzy", {"FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE"}),
     ],
 )
-def test_gives_fast_dds_shared_memory(launch_file, monkeypatch, distro, names):
+def test_gives_fast_dds_shared_memory(launch_file, shared_memory_bytes, monkeypatch, distro, names):
+    shared_memory_bytes(1 << 30)
     monkeypatch.setenv("ROS_DISTRO", distro)
-    for name in ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE"):
-        monkeypatch.delenv(name, raising=False)
     given = launch_file.start()[0].kwargs["additional_env"]
     assert given == dict.fromkeys(names, str(share_path("config/fastdds_shm.xml")))
 
+
+def test_leaves_fast_dds_alone_without_room(launch_file, shared_memory_bytes):
+    shared_memory_bytes(64 << 20)
+    assert launch_file.start()[0].kwargs["additional_env"] == {}
+
+
+def test_leaves_a_profile_of_the_user_alone(launch_file, shared_memory_bytes, monkeypatch):
+    shared_memory_bytes(1 << 30)
     monkeypatch.setenv("FASTRTPS_DEFAULT_PROFILES_FILE", "/my/own.xml")
     assert launch_file.start()[0].kwargs["additional_env"] == {}
