@@ -8,8 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from masa_ros.private_domain import private_domain
+
+settings.register_profile("masa", deadline=None)  # a busy machine is no failure
+settings.load_profile("masa")
 
 if Path(sys.prefix, "share", "ament_index").is_dir():  # a virtual environment with ROS 2
     os.environ.setdefault("AMENT_PREFIX_PATH", sys.prefix)

@@ -8,6 +8,7 @@ reads nv12 as if it had no chroma rows, and answers bad data with assertions.
 
 from __future__ import annotations
 
+import zlib
 from typing import Any, NamedTuple
 
 import cv2
@@ -178,7 +179,10 @@ def _buffer(data: Any) -> NDArray[np.uint8]:
 
 def _compressed_size(data: bytes, image_format: str) -> tuple[int, int]:
     """Height and width as the file's own header has them; raises ImageError if it is not whole."""
-    if data.startswith(b"\x89PNG\r\n\x1a\n") and len(data) >= 24:
+    if data.startswith(b"\x89PNG\r\n\x1a\n") and len(data) >= 33:
+        # A flipped bit in the size would cost the memory and time of a picture that is not there.
+        if zlib.crc32(data[12:29]) != int.from_bytes(data[29:33], "big"):
+            raise ImageError("compressed", f"PNG of {len(data)} bytes has a damaged header")
         return int.from_bytes(data[20:24], "big"), int.from_bytes(data[16:20], "big")
     if data.startswith(b"\xff\xd8"):
         return _jpeg_size(data)

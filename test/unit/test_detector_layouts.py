@@ -86,7 +86,7 @@ def expected(found: dict[int, tuple]) -> list[tuple[float, int, list[float]]]:
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(objects)
 def test_objects_are_read_as_they_were_written(layout: str, found: dict[int, tuple]) -> None:
     read = decode(write(layout, found), spec(layout), HEIGHT, WIDTH)

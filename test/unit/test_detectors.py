@@ -60,7 +60,7 @@ def cell_by_cell(tensors: dict[str, np.ndarray], height: int, width: int) -> lis
     return sorted(found, key=lambda item: -item[1])
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 4), st.integers(1, 4))
 def test_nanodet_boxes_are_those_of_its_cells(seed: int, rows: int, columns: int) -> None:
     height, width = 32 * rows, 32 * columns
@@ -126,7 +126,6 @@ def greedy_suppression(
     return kept
 
 
-@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(0, 60), st.floats(0.1, 0.9))
 def test_suppression_keeps_the_best_of_each_class(seed: int, count: int, iou: float) -> None:
     random = np.random.default_rng(seed)

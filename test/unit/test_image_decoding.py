@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import zlib
 from types import SimpleNamespace
 
 import cv2
@@ -275,7 +276,8 @@ def test_a_thumbnail_does_not_hide_a_cut():
 
 def test_a_small_file_cannot_unpack_to_a_huge_picture():
     _, data = picture(".png")
-    huge = data[:16] + (60000).to_bytes(4, "big") * 2 + data[24:]
+    header = data[12:16] + (60000).to_bytes(4, "big") * 2 + data[24:29]
+    huge = data[:12] + header + zlib.crc32(header).to_bytes(4, "big") + data[33:]
     with pytest.raises(ImageError) as caught:
         decode_compressed(compressed(huge))
     assert caught.value.reason == "size"

@@ -128,9 +128,7 @@ def test_messages_of_all_topics_come_in_order_of_recording(tmp_path: Path) -> No
 
 
 @BOTH
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(damage=st.data())
 def test_a_damaged_bag_gives_frames_or_one_sentence(
     tmp_path: Path, storage: StoragePlugin, damage: st.DataObject

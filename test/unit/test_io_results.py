@@ -65,7 +65,7 @@ def write_all(writer: ResultWriter, results: list[Tracks]) -> None:
     writer.close()
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.lists(tracks(), min_size=1, max_size=4))
 def test_mot_text_round_trip(tmp_path_factory: pytest.TempPathFactory, many: list[Tracks]) -> None:
     path = tmp_path_factory.mktemp("mot") / "out.txt"
@@ -82,7 +82,7 @@ def test_mot_text_round_trip(tmp_path_factory: pytest.TempPathFactory, many: lis
         assert np.allclose(numbers[:, 4], result.scores, atol=1e-5)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.lists(tracks(), min_size=1, max_size=4))
 def test_scalabel_round_trip(tmp_path_factory: pytest.TempPathFactory, many: list[Tracks]) -> None:
     path = tmp_path_factory.mktemp("scalabel") / "out.json"
@@ -102,7 +102,7 @@ def test_scalabel_round_trip(tmp_path_factory: pytest.TempPathFactory, many: lis
         assert all(("rle" in label) == (result.masks is not None) for label in labels)
 
 
-@settings(deadline=None, max_examples=15)  # each writes and reads a bag, a fifth of a second
+@settings(max_examples=15)  # each writes and reads a bag, a fifth of a second
 @given(st.lists(tracks(), min_size=1, max_size=4))
 def test_bag_round_trip(tmp_path_factory: pytest.TempPathFactory, many: list[Tracks]) -> None:
     path = tmp_path_factory.mktemp("bag") / "out"
@@ -130,7 +130,6 @@ def assert_same(got: Tracks, wanted: Tracks) -> None:
             assert np.array_equal(getattr(got, name), column), name
 
 
-@settings(deadline=None)
 @given(
     pixels=arrays(np.bool_, st.tuples(st.integers(1, 9), st.integers(1, 9))),
     x=st.integers(-9, 20),

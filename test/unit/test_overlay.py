@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from masa_core.masks import encode_mask
@@ -78,7 +78,6 @@ def test_colours_stay_and_neighbouring_ids_differ() -> None:
             assert np.abs(np.subtract(a, b)).sum() > 40
 
 
-@settings(deadline=None)
 @given(
     box=st.lists(st.floats(-1e9, 1e9, width=32), min_size=4, max_size=4),
     state=st.sampled_from(list(TrackState)),

@@ -172,7 +172,7 @@ def test_thousands_of_frames_stay_bounded_and_reuses_no_id() -> None:
     assert highest == 999
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 2**32 - 1), st.floats(0.01, 100))
 def test_order_of_detections_and_norm_of_embeddings_do_not_matter(seed: int, norm: float) -> None:
     generator = np.random.default_rng(seed)
