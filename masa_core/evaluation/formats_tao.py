@@ -152,13 +152,18 @@ def _column(
 
 def _boxes(path: Path, place: str, entries: list[Any]) -> NDArray[np.float64]:
     try:
-        boxes = np.array([entry["bbox"] for entry in entries], np.float64)
-        if boxes.shape == (len(entries), 4) and np.isfinite(boxes).all():
-            return boxes
+        boxes = np.array([entry["bbox"] for entry in entries], np.float64).reshape(-1, 4)
+        if len(boxes) != len(entries) or not np.isfinite(boxes).all():
+            raise ValueError
     except (KeyError, TypeError, ValueError):
-        pass
-    checked = [entry.numbers("bbox", 4) for entry in read_list(path, place, entries)]
-    return np.array(checked, np.float64).reshape(-1, 4)
+        checked = [entry.numbers("bbox", 4) for entry in read_list(path, place, entries)]
+        boxes = np.array(checked, np.float64).reshape(-1, 4)
+    negative = (boxes[:, 2:] < 0).any(axis=1)
+    if negative.any():
+        row = int(negative.argmax())
+        entry = read_list(path, place, entries)[row]
+        raise entry.error(f"has a negative size: {boxes[row].tolist()}", "bbox")
+    return boxes
 
 
 def limit_per_image(boxes: TaoBoxes, limit: int) -> TaoBoxes:

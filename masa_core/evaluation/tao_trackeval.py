@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from trackeval import datasets
 from trackeval.metrics import TrackMAP
+from trackeval.utils import TrackEvalException
 
 from masa_core.evaluation import trackeval_runner
 from masa_core.evaluation.formats_tao import TaoBoxes, TaoTruth
@@ -48,6 +49,28 @@ class _Tao(datasets.TAO):
         return listed[0], listed[1]
 
 
+class _TrackMap(TrackMAP):
+    """TrackEval's Track mAP, which refuses tracks that are equal to within rounding."""
+
+    @classmethod
+    def get_name(cls) -> str:
+        return str(TrackMAP.get_name())
+
+    @staticmethod
+    def _compute_track_ious(dt: list[Any], gt: list[Any], **how: str) -> Any:
+        try:
+            return TrackMAP._compute_track_ious(dt, gt, **how)
+        except TrackEvalException:
+            return np.array([[_track_overlap(found, truth) for truth in gt] for found in dt])
+
+
+def _track_overlap(found: Any, truth: Any) -> float:
+    try:
+        return float(TrackMAP._compute_bb_track_iou(found, truth))
+    except TrackEvalException:  # the shared area came out above the whole
+        return 1.0
+
+
 def score_track_map(
     truth_path: Path, results_path: Path, truth: TaoTruth, boxes: TaoBoxes, max_detections: int
 ) -> dict[str, Any]:
@@ -69,7 +92,7 @@ def score_track_map(
             "TRACKERS_FOLDER": str(root),
             "MAX_DETECTIONS": max_detections,
         }
-        metrics = [*trackeval_runner.metrics(), TrackMAP(trackeval_runner.quiet())]
+        metrics = [*trackeval_runner.metrics(), _TrackMap(trackeval_runner.quiet())]
         scored = trackeval_runner.run(_Tao, config, metrics)["COMBINED_SEQ"]
     return _report(scored, truth, boxes, max_detections)
 

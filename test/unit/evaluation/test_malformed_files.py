@@ -1,0 +1,234 @@
+"""Malformed files are told with file, line and reason."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from masa_core.evaluation import FormatError, evaluate
+from masa_core.evaluation.formats_kitti import read_kitti_labels, read_kitti_masks, read_seqmaps
+from masa_core.evaluation.formats_mot import read_mot, sequence_length
+from masa_core.evaluation.formats_scalabel import read_scalabel
+
+from .scenes import WRITERS, Box, Scene, random_scene, write_scalabel, write_tao, write_vis
+
+GOOD = "1,1,10,20,30,40,1,1,1"
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("1,1,10,20", "has 4 columns, needs 8"),
+        ("1,one,10,20,30,40,1,1,1", "id is 'one', not a number"),
+        ("1,2,10,nan,30,40,1,1,1", "not finite"),
+        ("0,2,10,20,30,40,1,1,1", "frames count from 1"),
+        ("1.5,2,10,20,30,40,1,1,1", "frame is 1.5, not a whole number"),
+        ("1,-1,10,20,30,40,1,1,1", "ids are not negative"),
+        ("1,2,10,20,-30,40,1,1,1", "negative sizes"),
+        ("1,1,11,21,30,40,1,1,1", "id 1 comes twice in frame 1"),
+        ("", "has 0 columns"),
+    ],
+)
+def test_mot_lines(line: str, reason: str, tmp_path: Path) -> None:
+    path = tmp_path / "gt.txt"
+    path.write_text(f"{GOOD}\n{line}\n2,1,10,20,30,40,1,1,1\n")
+    with pytest.raises(FormatError, match=reason) as caught:
+        read_mot(path, truth=True)
+    assert str(caught.value).startswith(f"{path}:2: ")
+
+
+def test_mot_separated_by_spaces(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("1 7 10.5 20 30 40 0.5\n")
+    rows = read_mot(path)
+    assert (rows.ids.tolist(), rows.boxes.tolist()) == ([7], [[10.5, 20, 30, 40]])
+
+
+def test_a_frame_beyond_the_sequence(tmp_path: Path) -> None:
+    truth, results = WRITERS["mot"](random_scene(0), tmp_path)
+    file = results / "0000.txt"
+    file.write_text(file.read_text() + "99,5,1,2,3,4,0.9,-1,-1,-1\n")
+    with pytest.raises(FormatError, match=r"0000.txt:\d+: frame 99 is beyond the sequence's"):
+        evaluate(truth, results, "mot")
+
+
+def test_a_sequence_without_results(tmp_path: Path) -> None:
+    truth, results = WRITERS["mot"](random_scene(0), tmp_path)
+    (results / "0000.txt").unlink()
+    with pytest.raises(FileNotFoundError, match="no results for sequence 0000"):
+        evaluate(truth, results, "mot")
+
+
+def test_seqinfo_without_a_length(tmp_path: Path) -> None:
+    (tmp_path / "seqinfo.ini").write_text("[Sequence]\nname=A\n")
+    with pytest.raises(FormatError, match="gives no seqLength"):
+        sequence_length(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("0 1 Car 0 0", "has 5 columns, needs 17"),
+        ("0 1 Boat 0 0 -10 1 2 3 4 1 1 1 1 1 1 1", "unknown type 'boat'"),
+        ("0 1 Car 0 0 -10 a 2 3 4 1 1 1 1 1 1 1", "x1 is 'a', not a number"),
+        ("-1 1 Car 0 0 -10 1 2 3 4 1 1 1 1 1 1 1", "frames count from 0"),
+        ("0 9 Car 0 0 -10 1 2 3 4 1 1 1 1 1 1 1", "id 9 comes twice in frame 0"),
+    ],
+)
+def test_kitti_lines(line: str, reason: str, tmp_path: Path) -> None:
+    path = tmp_path / "0000.txt"
+    path.write_text(f"0 9 Car 0 0 -10 1 2 3 4 1 1 1 1 1 1 1\n{line}\n")
+    with pytest.raises(FormatError, match=reason) as caught:
+        read_kitti_labels(path)
+    assert str(caught.value).startswith(f"{path}:2: ")
+
+
+def test_kitti_mask_lines(tmp_path: Path) -> None:
+    path = tmp_path / "0000.txt"
+    path.write_text("0 1001 1 10 x abc\n")
+    with pytest.raises(FormatError, match=r"0000.txt:1: width is 'x', not a number"):
+        read_kitti_masks(path)
+
+
+def test_seqmaps(tmp_path: Path) -> None:
+    (tmp_path / "evaluate_tracking.seqmap.val").write_text(
+        "1 empty 000000 000154\n\n0002 empty 0\n"
+    )
+    with pytest.raises(FormatError, match=r"seqmap.val:3: "):
+        read_seqmaps(tmp_path, "evaluate_tracking.seqmap.*", last_is_count=True)
+
+
+def damaged(
+    write: Callable[[Scene, Path], tuple[Path, Path]],
+    folder: Path,
+    side: int,
+    change: Callable[[Any], Any],
+) -> tuple[Path, Path]:
+    box = Box(1, "car", 10, 10, 40, 40)
+    paths = write(Scene({"0000": [[box]]}, {"0000": [[box]]}), folder)
+    content = json.loads(paths[side].read_text())
+    changed = change(content)
+    paths[side].write_text(json.dumps(content if changed is None else changed))
+    return paths
+
+
+def label(content: Any) -> Any:
+    return content["frames"][0]["labels"][0]
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda c: label(c).pop("id"), r"frames\[0\].labels\[0\]: has no 'id'"),
+        (lambda c: label(c).pop("category"), r"frames\[0\].labels\[0\]: has no 'category'"),
+        (lambda c: label(c)["box2d"].pop("x2"), r"box2d.x2: is null, not a number"),
+        (lambda c: label(c)["box2d"].update(x2="7"), r'box2d.x2: is "7", not a number'),
+        (lambda c: label(c).update(box2d=[1, 2]), r"box2d: is \[1, 2\], not an object"),
+        (lambda c: c["frames"][0].pop("videoName"), r"frames\[0\]: has no 'videoName'"),
+        (lambda c: c["frames"][0].update(frameIndex="0"), r"frameIndex: is \"0\", not a whole"),
+        (lambda c: c["frames"][0].update(frameIndex=4), "has 1 frames where the truth has 1"),
+        (lambda c: c["frames"][0].update(videoName="x"), "holds video x, which"),
+        (lambda c: c["frames"].append(c["frames"][0]), "frameIndex 0 twice"),
+        (lambda c: c.pop("frames"), "has no 'frames'"),
+    ],
+)
+def test_scalabel(change: Callable[[Any], Any], reason: str, tmp_path: Path) -> None:
+    pytest.importorskip("trackeval")
+    paths = damaged(write_scalabel, tmp_path, 1, lambda content: (change(content), content)[1])
+    with pytest.raises(FormatError, match=reason) as caught:
+        evaluate(*paths, "bdd_mot")
+    assert str(paths[1]) in str(caught.value)
+
+
+def test_scalabel_truth_of_an_unknown_class(tmp_path: Path) -> None:
+    pytest.importorskip("trackeval")
+    paths = damaged(write_scalabel, tmp_path, 0, lambda c: label(c).update(category="tree") or c)
+    with pytest.raises(FormatError, match=r"'tree' in 0000-0.jpg is no class of BDD100K"):
+        evaluate(*paths, "bdd_mot")
+
+
+def test_results_of_unknown_classes_are_counted(tmp_path: Path) -> None:
+    pytest.importorskip("trackeval")
+    paths = damaged(write_scalabel, tmp_path, 1, lambda c: label(c).update(category="tree") or c)
+    with pytest.warns(UserWarning, match="left out .1 of tree"):
+        assert evaluate(*paths, "bdd_mot")["MOTA"] == 0
+
+
+def test_a_video_without_results_is_told(tmp_path: Path) -> None:
+    pytest.importorskip("trackeval")
+    paths = damaged(write_scalabel, tmp_path, 1, lambda c: {"frames": []})
+    with pytest.warns(UserWarning, match="no results for 1 of 1 videos .0000.: scored as empty"):
+        assert evaluate(*paths, "bdd_mot")["FN"] == 1
+
+
+@pytest.mark.parametrize("families", [["HOTA"], ["TETA"]])
+def test_an_id_twice_in_a_frame(families: list[str], tmp_path: Path) -> None:
+    pytest.importorskip("trackeval")
+    paths = damaged(
+        write_scalabel, tmp_path, 1, lambda c: c["frames"][0]["labels"].append(label(c))
+    )
+    with pytest.raises(ValueError, match="video 0000: the results hold an id twice in frame 0"):
+        evaluate(*paths, "bdd_mot", families=families)
+    assert evaluate(*paths, "bdd_mot", families=["CLEAR"])["FP"] == 1
+
+
+@pytest.mark.parametrize(
+    ("side", "change", "reason"),
+    [
+        (1, lambda c: c[0].pop("bbox"), r"results\[0\]: has no 'bbox'"),
+        (1, lambda c: c[0].update(bbox=[1, 2]), r"results\[0\].bbox: is \[1, 2\], not 4 finite"),
+        (1, lambda c: c[0].update(bbox=[1, 2, -3, 4]), r"results\[0\].bbox: has a negative size"),
+        (1, lambda c: c[0].update(score="high"), r'results\[0\].score: is "high", not a number'),
+        (1, lambda c: c[0].update(image_id=7), r"image_id: is 7, which is no image of the truth"),
+        (1, lambda c: c[0].update(video_id=7), r"is 7, but image 100 is of video 1"),
+        (1, lambda c: c[0].update(track_id=1.5), r"track_id: is 1.5, not a whole number"),
+        (0, lambda c: c["images"][0].pop("frame_index"), r"images\[0\]: has no 'frame_index'"),
+        (0, lambda c: c["images"][0].update(video_id=9), r"is 9, which is no video of this file"),
+        (0, lambda c: c.pop("categories"), "has no 'categories'"),
+    ],
+)
+def test_tao(side: int, change: Callable[[Any], Any], reason: str, tmp_path: Path) -> None:
+    pytest.importorskip("trackeval")
+    paths = damaged(write_tao, tmp_path, side, lambda content: (change(content), content)[1])
+    with pytest.raises(FormatError, match=reason) as caught:
+        evaluate(*paths, "ovmot")
+    assert str(paths[side]) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("side", "change", "reason"),
+    [
+        (1, lambda c: c[0].update(video_id=5), r"video_id: is 5, which is no video of the truth"),
+        (1, lambda c: c[0].pop("score"), r"results\[0\].score: is null, not a number"),
+        (1, lambda c: c[0].update(segmentations=[None, None]), "has 2 frames, video 1 has 1"),
+        (
+            1,
+            lambda c: c[0]["segmentations"][0].update(size=[1, 1]),
+            r"size: is \[1, 1\], the video",
+        ),
+        (1, lambda c: c[0]["segmentations"][0].pop("counts"), "has no counts"),
+        (0, lambda c: c["annotations"][0].pop("areas"), r"annotations\[0\]: has no 'areas'"),
+    ],
+)
+def test_vis(side: int, change: Callable[[Any], Any], reason: str, tmp_path: Path) -> None:
+    pytest.importorskip("pycocotools")
+    paths = damaged(write_vis, tmp_path, side, lambda content: (change(content), content)[1])
+    with pytest.raises(FormatError, match=reason):
+        evaluate(*paths, "ytvis")
+
+
+def test_text_that_is_no_json(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text('{"frames": [\n  {"name": }\n]}')
+    with pytest.raises(FormatError, match=r"a.json:2: not JSON: .*column 12"):
+        read_scalabel(path)
+    packed = tmp_path / "b.json.gz"
+    packed.write_bytes(b"no gzip")
+    with pytest.raises(FormatError, match=r"b.json.gz: cannot be read"):
+        read_scalabel(packed)
+    with pytest.raises(FileNotFoundError, match=r"c.json is not there"):
+        read_scalabel(tmp_path / "c.json")
