@@ -64,7 +64,7 @@ class Camera:
         self._gate.new_epoch()
         join_size = self._settings.join_size if self._inputs.read else None
         self._intake = Intake(self._index, self._gate, queue, self._statistics, join_size)
-        self._inputs.start(self._intake)
+        self._inputs.start(self._intake, self._statistics)
 
     def stop(self) -> None:
         """Unsubscribes. What waits in the queue is the queue owner's to give up."""

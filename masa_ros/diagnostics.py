@@ -32,13 +32,14 @@ def camera_status(
         text = "not active"
     elif silent_s > PATIENCE_S:
         level, text = DiagnosticStatus.WARN, f"no image for {silent_s:.0f} s"
-    elif summary.newly_dropped:
-        level, text = DiagnosticStatus.WARN, f"{text}, {summary.newly_dropped} lost since last"
+    elif summary.newly_lost:
+        level, text = DiagnosticStatus.WARN, f"{text}, {summary.newly_lost} lost in the last second"
     values: dict[str, Any] = {
         "epoch": epoch,
         "images received": summary.received,
         "images tracked": summary.processed,
         "images lost": sum(summary.dropped.values()),
+        "images lost by the middleware": summary.undelivered,
         "input rate (Hz)": f"{summary.received_hz:.1f}",
         "output rate (Hz)": f"{summary.processed_hz:.1f}",
     }

@@ -18,6 +18,12 @@ from masa_ros.intake import Intake
 from masa_ros.outputs import HAS_VISION_MSGS
 from masa_ros.parameters import Settings
 from masa_ros.silence import Publisher, SilenceWatch, explain_silence
+from masa_ros.statistics import Statistics
+
+try:
+    from rclpy.event_handler import SubscriptionEventCallbacks, UnsupportedEventTypeError
+except ModuleNotFoundError:  # Humble
+    from rclpy.qos_event import SubscriptionEventCallbacks, UnsupportedEventTypeError
 
 _DETECTIONS_DEPTH = 10
 _IMAGE_TYPES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
@@ -48,13 +54,15 @@ class Inputs:
         if settings.detector == "topic":
             self._detections_type, self.read = _detections_type(settings.detections_type)
 
-    def start(self, intake: Intake) -> None:
+    def start(self, intake: Intake, statistics: Statistics) -> None:
         settings = self._settings
-        self._images = self._node.create_subscription(
+        self._images = _subscribe_counting_losses(
+            self._node,
             self._image_type,
             self.image_topic,
             lambda message: intake.add_image(stamp_ns(message), message),
             _qos(settings.image_reliability, settings.image_depth),
+            statistics.undelivered,
         )
         if self.read is not None:
             self._detections = self._node.create_subscription(
@@ -113,6 +121,22 @@ def _qos(reliability: str, depth: int) -> QoSProfile:
     if reliability == "best_effort":
         policy = ReliabilityPolicy.BEST_EFFORT
     return QoSProfile(reliability=policy, history=HistoryPolicy.KEEP_LAST, depth=depth)
+
+
+def _subscribe_counting_losses(
+    node: LifecycleNode,
+    kind: Any,
+    topic: str,
+    callback: Callable[[Any], None],
+    qos: QoSProfile,
+    lost: Callable[[int], None],
+) -> Any:
+    """A subscription that tells how many messages the middleware lost, where it can tell."""
+    events = SubscriptionEventCallbacks(message_lost=lambda event: lost(event.total_count_change))
+    try:
+        return node.create_subscription(kind, topic, callback, qos, event_callbacks=events)
+    except UnsupportedEventTypeError:
+        return node.create_subscription(kind, topic, callback, qos)
 
 
 def _image_topic(node: LifecycleNode, name: str, compressed: bool) -> str:

@@ -21,7 +21,8 @@ class Summary:
     processed: int
     dropped: dict[str, int]  # images, by cause
     ignored: dict[str, int]  # what was left out of detections that were otherwise used, by cause
-    newly_dropped: int  # since the summary before
+    undelivered: int  # images that the middleware lost on their way here
+    newly_lost: int  # dropped or undelivered since the summary before
     received_hz: float
     processed_hz: float
     latency_ms: dict[str, tuple[float, float]] = field(default_factory=dict)  # stage: p50, p99
@@ -36,7 +37,7 @@ class Statistics:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._lock = threading.Lock()
         self._clock = clock
-        self._received = self._processed = 0
+        self._received = self._processed = self._undelivered = 0
         self._dropped: Counter[str] = Counter()
         self._ignored: Counter[str] = Counter()
         self._latency_s: dict[str, deque[float]] = defaultdict(lambda: deque(maxlen=WINDOW))
@@ -59,6 +60,11 @@ class Statistics:
         with self._lock:
             self._dropped[cause] += count
 
+    def undelivered(self, count: int) -> None:
+        """Images never came, as the middleware says."""
+        with self._lock:
+            self._undelivered += count
+
     def ignored(self, causes: Mapping[str, int]) -> None:
         """Parts of a message are lost, the rest is used."""
         with self._lock:
@@ -68,8 +74,8 @@ class Statistics:
         """To be called in regular intervals, from one place: rates are taken from call to call."""
         with self._lock:
             now = self._clock()
-            dropped = sum(self._dropped.values())
-            counts = (self._received, self._processed, dropped)
+            lost = sum(self._dropped.values()) + self._undelivered
+            counts = (self._received, self._processed, lost)
             passed = max(now - self._last_summary_s, 1e-9)
             new = [after - before for after, before in zip(counts, self._last_counts, strict=True)]
             self._last_counts, self._last_summary_s = counts, now
@@ -79,7 +85,8 @@ class Statistics:
                 processed=self._processed,
                 dropped={cause: n for cause, n in self._dropped.items() if n},
                 ignored={cause: n for cause, n in self._ignored.items() if n},
-                newly_dropped=new[2],
+                undelivered=self._undelivered,
+                newly_lost=new[2],
                 received_hz=new[0] / passed,
                 processed_hz=new[1] / passed,
             )

@@ -188,7 +188,7 @@ def main(args: list[str] | None = None) -> int:
     try:
         return _run()
     finally:
-        rclpy.try_shutdown()
+        rclpy.get_default_context().try_shutdown()
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Python's end would restore its default
 
 

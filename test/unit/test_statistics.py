@@ -23,13 +23,18 @@ def test_rates_are_taken_from_summary_to_summary() -> None:
     for _ in range(20):
         statistics.processed({"track": 0.002})
     statistics.dropped("replaced by newer", 10)
+    statistics.undelivered(5)
     clock.now_s += 2
     summary = statistics.summary()
     assert (summary.received_hz, summary.processed_hz) == (15.0, 10.0)
-    assert summary.newly_dropped == 10 and summary.dropped == {"replaced by newer": 10}
+    assert (
+        summary.newly_lost == 15
+        and summary.undelivered == 5
+        and summary.dropped == {"replaced by newer": 10}
+    )
     clock.now_s += 1
     summary = statistics.summary()
-    assert (summary.received_hz, summary.processed_hz, summary.newly_dropped) == (0.0, 0.0, 0)
+    assert (summary.received_hz, summary.processed_hz, summary.newly_lost) == (0.0, 0.0, 0)
     assert summary.received == 30 == summary.processed + sum(summary.dropped.values())
 
 
