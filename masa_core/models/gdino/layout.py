@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 import torch.nn.functional as F
@@ -36,18 +37,18 @@ class Layout:
         ]
         return cls(sizes, valid, torch.stack(ratios)[None])
 
-    @property
+    @cached_property
     def shapes(self) -> Tensor:
         """(levels, 2) int64 height and width."""
         return torch.tensor(self.sizes, device=self.ratios.device)
 
-    @property
+    @cached_property
     def starts(self) -> Tensor:
         """(levels,) int64, index of each map's first token."""
         areas = self.shapes.prod(1)
         return areas.cumsum(0) - areas
 
-    @property
+    @cached_property
     def mask(self) -> Tensor:
         """(1, S) bool, False in the padding."""
         return torch.cat([mask.flatten(1) for mask in self.valid], dim=1)
