@@ -6,9 +6,9 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from masa_core.commands import CommandError, convert, demo, download, evaluate, track
+from masa_core.commands import CommandError, bench, convert, demo, download, evaluate, track
 
-COMMANDS = (track, evaluate, demo, convert, download)
+COMMANDS = (track, evaluate, bench, demo, convert, download)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
