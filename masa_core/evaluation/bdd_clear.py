@@ -7,7 +7,7 @@ that are themselves crowd or ignored (distractors) are left out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,18 +55,28 @@ def clear_figures(videos: Iterable[BddVideo], rule: ClearRule) -> dict[str, Clas
 def _score(video: BddVideo, rule: ClearRule) -> list[ClearCounts]:
     accumulators = [ClearAccumulator() for _ in CLASSES]
     for truth, results in zip(video.truth, video.results, strict=True):
-        region = truth.crowd | truth.ignored
-        regions, truth = truth[region], truth[~region]
-        results = results[~(results.crowd | results.ignored)]
-        for label in np.union1d(truth.classes, results.classes).tolist():
-            _update(
-                accumulators[label],
-                truth[truth.classes == label],
-                results[results.classes == label],
-                regions,
-                rule,
-            )
+        score_frame(accumulators, truth, results, rule)
     return [accumulator.counts() for accumulator in accumulators]
+
+
+def score_frame(
+    accumulators: Sequence[ClearAccumulator],
+    truth: Instances,
+    results: Instances,
+    rule: ClearRule,
+) -> None:
+    """Match one frame, in the accumulator of each of `CLASSES`."""
+    region = truth.crowd | truth.ignored
+    regions, truth = truth[region], truth[~region]
+    results = results[~(results.crowd | results.ignored)]
+    for label in np.union1d(truth.classes, results.classes).tolist():
+        _update(
+            accumulators[label],
+            truth[truth.classes == label],
+            results[results.classes == label],
+            regions,
+            rule,
+        )
 
 
 def _update(

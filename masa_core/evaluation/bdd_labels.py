@@ -25,14 +25,14 @@ SUPER_CLASSES = {
     "vehicle": ("car", "truck", "bus", "train"),
     "bike": ("motorcycle", "bicycle"),
 }
-_RENAMED = {
+RENAMED = {
     "bike": "bicycle",
     "caravan": "car",
     "motor": "motorcycle",
     "person": "pedestrian",
     "van": "car",
 }
-_DISTRACTORS = {"other person": "pedestrian", "other vehicle": "car", "trailer": "truck"}
+DISTRACTORS = {"other person": "pedestrian", "other vehicle": "car", "trailer": "truck"}
 
 Videos = dict[str, list[FrameLabels]]
 
@@ -115,7 +115,7 @@ def pair_videos(
 
 
 def _warn_unknown(results: Videos, path: Path) -> None:
-    known = {*CLASSES, *_RENAMED, *_DISTRACTORS}
+    known = {*CLASSES, *RENAMED, *DISTRACTORS}
     categories = (
         name for frames in results.values() for frame in frames for name in frame.categories
     )
@@ -144,15 +144,15 @@ def _instances(frames: list[FrameLabels], path: Path, results: bool) -> Iterator
     """Labels with classes by number and ids as numbers."""
     numbers = _number_ids(sorted({label_id for frame in frames for label_id in frame.ids}))
     for frame in frames:
-        named = [_RENAMED.get(category, category) for category in frame.categories]
-        known = [name in CLASSES or name in _DISTRACTORS for name in named]
+        named = [RENAMED.get(category, category) for category in frame.categories]
+        known = [name in CLASSES or name in DISTRACTORS for name in named]
         if not results and not all(known):
             name = frame.categories[known.index(False)]
             reason = f"{name!r} in {frame.name} is no class of BDD100K: {', '.join(CLASSES)}"
             raise FormatError(path, reason)
-        distractor = np.array([name in _DISTRACTORS for name in named], bool)
+        distractor = np.array([name in DISTRACTORS for name in named], bool)
         classes = [
-            CLASSES.index(_DISTRACTORS.get(name, name)) if kept else -1
+            CLASSES.index(DISTRACTORS.get(name, name)) if kept else -1
             for name, kept in zip(named, known, strict=True)
         ]
         labels = Instances(

@@ -116,7 +116,7 @@ class ClearAccumulator:
                 continue
             free_objects[row] = free_tracks[columns[0]] = False
             self._counts.matches += 1
-            self._record(obj, tracks[columns[0]], distances[row, columns[0]])
+            self.record_match(obj, tracks[columns[0]], distances[row, columns[0]])
 
     def _add_matches(
         self,
@@ -138,9 +138,10 @@ class ClearAccumulator:
                 self._counts.migrates += obj not in self._seen_objects
             free_objects[row] = free_tracks[column] = False
             self._track_of[obj], self._object_of[track] = track, obj
-            self._record(obj, track, distances[row, column])
+            self.record_match(obj, track, distances[row, column])
 
-    def _record(self, obj: int, track: int, distance: float) -> None:
+    def record_match(self, obj: int, track: int, distance: float) -> None:
+        """Called with each match of `update`, so that who looks for events can override it."""
         self._seen_objects.add(obj)
         self._seen_tracks.add(track)
         self._history[obj].append(True)

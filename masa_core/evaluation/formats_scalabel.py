@@ -27,6 +27,8 @@ class FrameLabels:
 
     ids: N texts as in the file. categories: N names as in the file. crowd, ignored: N flags.
     shapes: N boxes x1, y1, x2, y2 as in the file, or N masks where masks are read.
+    stamp_ns: of ``attributes.stamp_ns``, which this project's writer adds, or else of ``timestamp``
+    in milliseconds; None without either.
     """
 
     name: str
@@ -36,6 +38,7 @@ class FrameLabels:
     crowd: list[bool] = field(default_factory=list)
     ignored: list[bool] = field(default_factory=list)
     shapes: list[list[float]] | list[Rle] = field(default_factory=list)
+    stamp_ns: int | None = None
 
 
 def read_scalabel(path: Path, masks: bool = False) -> dict[str, list[FrameLabels]]:
@@ -71,6 +74,7 @@ def _frames(path: Path) -> list[Reader]:
 
 def _read_frame(frame: Reader, masks: bool) -> FrameLabels:
     read = FrameLabels(str(_present(frame, "name")), frame.field("frameIndex", int))
+    read.stamp_ns = _stamp_ns(frame)
     shapes: list[Any] = []
     for label in [] if frame.get("labels") is None else frame.objects("labels"):
         shape = _rle(label) if masks else _box(label)
@@ -84,6 +88,17 @@ def _read_frame(frame: Reader, masks: bool) -> FrameLabels:
         shapes.append(shape)
     read.shapes = shapes
     return read
+
+
+def _stamp_ns(frame: Reader) -> int | None:
+    exact = (frame.get("attributes") or {}).get("stamp_ns")
+    if exact is not None:
+        if not str(exact).isdecimal():
+            raise frame.error(f"is {exact!r}, not a number of nanoseconds", "attributes.stamp_ns")
+        return int(exact)
+    if frame.get("timestamp") is None:
+        return None
+    return round(frame.number("timestamp") * 1e6)
 
 
 def _present(reader: Reader, name: str) -> Any:
