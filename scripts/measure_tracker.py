@@ -134,7 +134,10 @@ def cell(
         generator = np.random.default_rng(seed) if seeds else None
         runs.append(score(folder, make(RATE_HZ / step), rows, embeddings, step, generator))
     means, spread = np.mean(runs, axis=0), np.std(runs, axis=0)
-    values = [f"{mean:.0f}" if f == "IDSW" else f"{mean:.1f}" for f, mean in zip(FIGURES, means)]
+    values = [
+        f"{mean:.0f}" if f == "IDSW" else f"{mean:.1f}"
+        for f, mean in zip(FIGURES, means, strict=True)
+    ]
     if seeds:
         values[0] += f" ± {spread[0]:.1f}"
     return " / ".join(values)
@@ -161,7 +164,7 @@ def score(
             seen, boxes, looks = seen[kept], boxes[kept], looks[kept]
         found = Detections(boxes, seen[:, 6], np.zeros(len(seen), np.int64))
         tracks = tracker.update(found, looks, round((number - 1) * 1e9 / RATE_HZ))
-        for track, (x1, y1, x2, y2) in zip(tracks.ids, tracks.boxes):
+        for track, (x1, y1, x2, y2) in zip(tracks.ids, tracks.boxes, strict=True):
             lines.append(f"{index},{track + 1},{x1},{y1},{x2 - x1},{y2 - y1},1,-1,-1,-1")
     kept = truth[np.isin(truth[:, 0], frames)]
     kept[:, 0] = (kept[:, 0] - 1) // step + 1
