@@ -103,7 +103,7 @@ def _score(
         parts["HOTA"] = _hota(videos, masks)
     if "TETA" in families:
         parts["TETA"] = _teta(videos, masks, teta_route)
-    shared = {"evaluator": "scalabel evalAPI", "videos": len(videos)}
+    shared = {"evaluator": "scalabel evalAPI rules", "videos": len(videos)}
     shared["shapes"] = "RLE masks" if masks else "boxes"
     report: dict[str, Any] = {
         "figures": {family: part.pop("figures") for family, part in parts.items()},

@@ -60,6 +60,26 @@ def sum_counts(parts: Iterable[ClearCounts]) -> ClearCounts:
     return total
 
 
+class _Frame:
+    """One frame while it is matched: what is free has no match yet."""
+
+    def __init__(
+        self, objects: list[int], tracks: list[int], distances: NDArray[np.float64]
+    ) -> None:
+        self.objects = objects
+        self.tracks = tracks
+        self.distances = distances
+        self.free_objects = np.ones(len(objects), bool)
+        self.free_tracks = np.ones(len(tracks), bool)
+
+    def find(self, track: int | None) -> int | None:
+        """Column of a track that is free."""
+        for column, other in enumerate(self.tracks):
+            if other == track and self.free_tracks[column]:
+                return column
+        return None
+
+
 class ClearAccumulator:
     """Matches the frames of one sequence and class, one `update` a frame, in order."""
 
@@ -77,18 +97,14 @@ class ClearAccumulator:
     def update(self, objects: list[int], tracks: list[int], distances: NDArray[np.float64]) -> None:
         """One frame: ids of G objects and T tracks, (G, T) distances, NaN where no match may be."""
         self._count_overlaps(objects, tracks, distances)
-        free_objects, free_tracks = [True] * len(objects), [True] * len(tracks)
-        if objects and tracks:
-            distances = distances.copy()
-            self._keep_matches(objects, tracks, distances, free_objects, free_tracks)
-            distances[np.logical_not(free_objects)] = np.nan
-            distances[:, np.logical_not(free_tracks)] = np.nan
-            self._add_matches(objects, tracks, distances, free_objects, free_tracks)
-        for row, free in zip(objects, free_objects, strict=True):
+        frame = _Frame(objects, tracks, distances.copy())
+        self._keep_matches(frame)
+        self._add_matches(frame)
+        for obj, free in zip(objects, frame.free_objects, strict=True):
             if free:
                 self._counts.misses += 1
-                self._history[row].append(False)
-        self._counts.false_positives += sum(free_tracks)
+                self._history[obj].append(False)
+        self._counts.false_positives += int(frame.free_tracks.sum())
         self._counts.predictions += len(tracks)
         self._counts.frames += 1
 
@@ -101,33 +117,19 @@ class ClearAccumulator:
         pairs = zip(rows.tolist(), columns.tolist(), strict=True)
         self._overlaps.update((objects[row], tracks[column]) for row, column in pairs)
 
-    def _keep_matches(
-        self,
-        objects: list[int],
-        tracks: list[int],
-        distances: NDArray[np.float64],
-        free_objects: list[bool],
-        free_tracks: list[bool],
-    ) -> None:
-        for row, obj in enumerate(objects):
-            track = self._track_of.get(obj)
-            columns = [c for c, other in enumerate(tracks) if free_tracks[c] and other == track]
-            if not columns or not np.isfinite(distances[row, columns[0]]):
-                continue
-            free_objects[row] = free_tracks[columns[0]] = False
-            self._counts.matches += 1
-            self.record_match(obj, tracks[columns[0]], distances[row, columns[0]])
+    def _keep_matches(self, frame: _Frame) -> None:
+        for row, obj in enumerate(frame.objects):
+            column = frame.find(self._track_of.get(obj))
+            if column is not None and np.isfinite(frame.distances[row, column]):
+                self._counts.matches += 1
+                self._take(frame, row, column)
 
-    def _add_matches(
-        self,
-        objects: list[int],
-        tracks: list[int],
-        distances: NDArray[np.float64],
-        free_objects: list[bool],
-        free_tracks: list[bool],
-    ) -> None:
+    def _add_matches(self, frame: _Frame) -> None:
+        distances = frame.distances
+        distances[~frame.free_objects] = np.nan
+        distances[:, ~frame.free_tracks] = np.nan
         for row, column in zip(*map(np.ndarray.tolist, assign(distances)), strict=True):
-            obj, track = objects[row], tracks[column]
+            obj, track = frame.objects[row], frame.tracks[column]
             if self._track_of.get(obj, track) != track:
                 self._counts.switches += 1
                 self._counts.ascends += track not in self._seen_tracks
@@ -136,9 +138,12 @@ class ClearAccumulator:
             if self._object_of.get(track, obj) != obj:
                 self._counts.transfers += 1
                 self._counts.migrates += obj not in self._seen_objects
-            free_objects[row] = free_tracks[column] = False
             self._track_of[obj], self._object_of[track] = track, obj
-            self.record_match(obj, track, distances[row, column])
+            self._take(frame, row, column)
+
+    def _take(self, frame: _Frame, row: int, column: int) -> None:
+        frame.free_objects[row] = frame.free_tracks[column] = False
+        self.record_match(frame.objects[row], frame.tracks[column], frame.distances[row, column])
 
     def record_match(self, obj: int, track: int, distance: float) -> None:
         """Called with each match of `update`, so that who looks for events can override it."""

@@ -28,6 +28,8 @@ from masa_core.evaluation.teta_summary import (
     video_fields,
 )
 
+_FREQUENCIES = {"base": "f or c", "novel": "r"}
+
 
 def evaluate_tao(
     truth: Path,
@@ -67,14 +69,22 @@ def evaluate_ovmot(
     exhaustive: bool = False,
     per_video: bool = False,
 ) -> dict[str, Any]:
-    """TETA over all classes at the top, and of base and novel classes under ``base_novel``.
+    """TETA over all classes, and of base and of novel classes as TETA_base, TETA_novel and so on.
 
     Base classes have frequency f or c, novel ones r. As the benchmark prints them, base and novel
     are means of values that are rounded to 5 digits. Settings and errors as for `evaluate_tao`.
     """
     read = read_tao_truth(truth)
     boxes = read_tao_results(results, read)
-    return _score_teta(read, boxes, max_detections, exhaustive, per_video)
+    report = _score_teta(read, boxes, max_detections, exhaustive, per_video)
+    for group, values in report["base_novel"].items():
+        family = f"TETA, {group} classes"
+        report["figures"][family] = {f"{name}_{group}": value for name, value in values.items()}
+        report["settings"][family] = {
+            **report["settings"]["TETA"],
+            "mean": f"over classes with frequency {_FREQUENCIES[group]}, rounded to 5 digits each",
+        }
+    return report
 
 
 def _score_teta(
@@ -106,12 +116,11 @@ def _score_teta(
         "figures": {"TETA": percent(raw["average"])},
         "settings": {
             "TETA": {
-                "evaluator": "TETA b498aa8, data set TAO",
+                "evaluator": "TETA b498aa8 rules, data set TAO",
                 "boxes": "x2 = left + width",
                 "exhaustive": exhaustive,
                 "max_detections": max_detections,
                 "mean": "over classes with truth or predictions near it",
-                "base_novel": "frequency f or c, and r; means of values rounded to 5 digits",
             }
         },
         "base_novel": _base_novel(raw, truth.frequencies),

@@ -128,7 +128,7 @@ def _report(
         "figures": {"AP and AR": summary(scored)},
         "settings": {
             "AP and AR": {
-                "evaluator": "YouTube-VIS API (youtubevos/cocoapi f3f9948)",
+                "evaluator": "YouTube-VIS API rules",
                 "overlap": "masks of whole tracks",
                 "iou_thresholds": "0.50...0.95 (AR: mean over them)",
                 "areas": "small below 128^2, large above 256^2 pixels, mean of a track",

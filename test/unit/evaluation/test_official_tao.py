@@ -29,6 +29,8 @@ def test_teta(name: str, exhaustive: bool, limit: int) -> None:
     paths = official("tao/gt.json"), official(f"tao/pred_{name}.json")
     report = evaluate(*paths, "ovmot", exhaustive=exhaustive, max_detections=limit)
     assert assert_equal(expected, report) == 40
+    assert report["TETA_base"] == expected["base_novel"]["base"]["TETA"]
+    assert report["ClsA_novel"] == expected["base_novel"]["novel"]["ClsA"]
 
 
 @pytest.mark.parametrize(("name", "exhaustive", "limit"), TETA_CASES)
