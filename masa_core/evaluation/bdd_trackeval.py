@@ -53,7 +53,7 @@ def score_with_trackeval(videos: list[BddVideo], iou_threshold: float) -> dict[s
     means = {"HOTA": "HOTA", "CLEAR": "MOTA", "Identity": "IDF1"}
     overall = trackeval_runner.figures_by_family(scored["COMBINED"]["cls_comb_det_av"])
     shared = {
-        "evaluator": "TrackEval 1.3.0, data set BDD100K",
+        "evaluator": f"{trackeval_runner.NAME}, data set BDD100K",
         "boxes": "width = x2 - x1",
         "ignore_regions": "crowds and distractors",
         "videos": len(videos),

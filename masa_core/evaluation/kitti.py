@@ -143,7 +143,10 @@ def _score(
         name: {label: trackeval_runner.headline(fields) for label, fields in classes.items()}
         for name, classes in scored.items()
     }
-    shared = {"evaluator": f"TrackEval 1.3.0, data set {dataset.__name__}", "scored": shapes}
+    shared = {
+        "evaluator": f"{trackeval_runner.NAME}, data set {dataset.__name__}",
+        "scored": shapes,
+    }
     threshold = {**shared, "iou_threshold": iou_threshold}
     figures: dict[str, dict[str, float | int]] = {}
     for label, fields in scored["COMBINED"].items():

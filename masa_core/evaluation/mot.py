@@ -87,7 +87,11 @@ def _with_trackeval(
     details = {name: classes["pedestrian"] for name, classes in scored.items()}
     details["COMBINED"] = details.pop("COMBINED_SEQ")
     per_sequence = {name: trackeval_runner.headline(fields) for name, fields in details.items()}
-    shared = {"evaluator": "TrackEval 1.3.0", "class": "pedestrian", "boxes": "x2 = left + width"}
+    shared = {
+        "evaluator": trackeval_runner.NAME,
+        "class": "pedestrian",
+        "boxes": "x2 = left + width",
+    }
     preprocessing = f"{benchmark}, {'on' if preprocess and benchmark != 'MOT15' else 'off'}"
     threshold = {**shared, "preprocessing": preprocessing, "iou_threshold": iou_threshold}
     return {

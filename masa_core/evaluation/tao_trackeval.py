@@ -114,7 +114,7 @@ def _report(
     families = trackeval_runner.figures_by_family(mean)
     kept = {"HOTA": "HOTA", "CLEAR": "MOTA", "Identity": "IDF1"}
     shared = {
-        "evaluator": "TrackEval 1.3.0, data set TAO",
+        "evaluator": f"{trackeval_runner.NAME}, data set TAO",
         "boxes": "x2 = left + width",
         "max_detections": max_detections,
         "mean": "over classes with truth",

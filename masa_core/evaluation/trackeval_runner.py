@@ -11,6 +11,7 @@ import gzip
 import io
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import numpy as np
 import trackeval
 from numpy.typing import NDArray
 
+NAME = f"TrackEval {version('trackeval')}"
 TRACKER = "results"  # the name under which TrackEval knows the results
 _EVALUATOR = {
     "USE_PARALLEL": False,

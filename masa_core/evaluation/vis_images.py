@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ def score_images(truth: Path, results: Path, iou_type: str, use_categories: bool
         scorer.accumulate()
         scorer.summarize()
     settings = {
-        "evaluator": "pycocotools",
+        "evaluator": f"pycocotools {version('pycocotools')}",
         "overlap": "masks of images" if iou_type == "segm" else "boxes of images",
         "iou_thresholds": "0.50...0.95 (AR: mean over them)",
         "areas": "small below 32^2, large above 96^2 pixels",

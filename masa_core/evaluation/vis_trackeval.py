@@ -38,7 +38,7 @@ def score_with_trackeval(truth: Path, results: Path, max_detections: int) -> dic
         scored = trackeval_runner.run(YouTubeVIS, config, metrics)["COMBINED_SEQ"]
     mean = scored["cls_comb_cls_av"]["TrackMAP"]
     settings = {
-        "evaluator": "TrackEval 1.3.0, data set YouTubeVIS",
+        "evaluator": f"{trackeval_runner.NAME}, data set YouTubeVIS",
         "iou_thresholds": "arange(0.5, 0.96, 0.05)",
         "max_detections": max_detections,
     }
