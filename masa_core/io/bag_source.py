@@ -15,7 +15,7 @@ from masa_core.io.image_decoding import ImageError, decode_compressed, decode_im
 from masa_core.io.source import Source, SourceError, SourceFrame
 from masa_core.wording import nearest
 
-_DECODERS = {
+DECODERS = {
     "sensor_msgs/msg/Image": decode_image,
     "sensor_msgs/msg/CompressedImage": decode_compressed,
 }
@@ -52,7 +52,7 @@ class BagSource(Source):
         for index, message in enumerate(self._reader.messages(self.topic)):
             try:
                 content = self._reader.decode(message)
-                image = _DECODERS[message.type](content)
+                image = DECODERS[message.type](content)
             except ImageError as error:
                 self.count_unreadable(error.reason, f"{self.topic}: {error}")
                 continue
@@ -83,7 +83,7 @@ def header_stamp_ns(message: Any) -> int:
 
 
 def _image_topic(reader: BagReader, topic: str | None) -> str:
-    images = [name for name, kind in reader.topics.items() if kind in _DECODERS]
+    images = [name for name, kind in reader.topics.items() if kind in DECODERS]
     if topic is None:
         if len(images) == 1:
             return images[0]
