@@ -7,6 +7,7 @@ x2, y2) or ``rle`` (COCO's compressed counts). Unknown fields are left alone.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, field
 from itertools import pairwise
 from math import isfinite
@@ -44,7 +45,7 @@ class FrameLabels:
 def read_scalabel(path: Path, masks: bool = False) -> dict[str, list[FrameLabels]]:
     """Videos by name, each with its frames in order. ``masks`` reads ``rle`` in place of boxes.
 
-    Labels without the wanted geometry are left out, as BDD100K's evaluators do.
+    Labels without the wanted geometry are left out, as BDD100K's evaluators do, with a warning.
     Raises FileNotFoundError and FormatError with the place in the file.
     """
     files = [path]
@@ -53,10 +54,15 @@ def read_scalabel(path: Path, masks: bool = False) -> dict[str, list[FrameLabels
         if not files:
             raise FileNotFoundError(f"{path} holds no .json file")
     videos: dict[str, list[FrameLabels]] = {}
+    lost = 0
     for file in files:
         for frame in _frames(file):
             labels = _read_frame(frame, masks)
+            lost += len(frame.get("labels") or ()) - len(labels.ids)
             videos.setdefault(frame.field("videoName", str), []).append(labels)
+    if lost:
+        what = "rle" if masks else "box2d"
+        warnings.warn(f"{path}: {lost} labels have no {what} and are left out", stacklevel=2)
     for name, frames in videos.items():
         frames.sort(key=lambda item: item.index)
         for before, after in pairwise(frames):

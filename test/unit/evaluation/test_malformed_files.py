@@ -158,6 +158,13 @@ def test_results_of_unknown_classes_are_counted(tmp_path: Path) -> None:
         assert evaluate(*paths, "bdd_mot")["MOTA"] == 0
 
 
+def test_labels_without_the_wanted_geometry_are_counted(tmp_path: Path) -> None:
+    pytest.importorskip("trackeval")
+    paths = damaged(write_scalabel, tmp_path, 1, lambda c: label(c).pop("box2d") and None)
+    with pytest.warns(UserWarning, match="1 labels have no box2d and are left out"):
+        assert evaluate(*paths, "bdd_mot")["FN"] == 1
+
+
 def test_a_video_without_results_is_told(tmp_path: Path) -> None:
     pytest.importorskip("trackeval")
     paths = damaged(write_scalabel, tmp_path, 1, lambda c: {"frames": []})
@@ -189,6 +196,7 @@ def test_an_id_twice_in_a_frame(families: list[str], tmp_path: Path) -> None:
         (0, lambda c: c["images"][0].pop("frame_index"), r"images\[0\]: has no 'frame_index'"),
         (0, lambda c: c["images"][0].update(video_id=9), r"is 9, which is no video of this file"),
         (0, lambda c: c.pop("categories"), "has no 'categories'"),
+        (0, lambda c: c["videos"][0].pop("neg_category_ids"), "has no 'neg_category_ids'"),
     ],
 )
 def test_tao(side: int, change: Callable[[Any], Any], reason: str, tmp_path: Path) -> None:
