@@ -32,6 +32,7 @@ RENAMED = {
     "person": "pedestrian",
     "van": "car",
 }
+DETECTED_ONLY = ("traffic light", "traffic sign")  # of BDD100K's images, not of its videos
 DISTRACTORS = {"other person": "pedestrian", "other vehicle": "car", "trailer": "truck"}
 
 Videos = dict[str, list[FrameLabels]]
@@ -86,9 +87,10 @@ def pair_videos(
 ) -> list[BddVideo]:
     """The videos of both sides in order of their names.
 
-    A video that the results lack counts as one without tracks, and results of other classes than
-    BDD100K's are left out, with warnings. Raises FormatError for a video that the truth lacks,
-    other frames than the truth's and an unknown class in the truth.
+    A video that the results lack counts as one without tracks. Results of other classes than
+    BDD100K's are left out, and lights and signs in the truth, with warnings. Raises FormatError
+    for a video that the truth lacks, other frames than the truth's and an unknown class in the
+    truth.
     """
     extra = sorted(set(results) - set(truth))
     if extra:
@@ -98,7 +100,7 @@ def pair_videos(
         names = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
         message = f"{results_path} has no results for {len(missing)} of {len(truth)} videos"
         warnings.warn(f"{message} ({names}): scored as empty", stacklevel=2)
-    _warn_unknown(results, results_path)
+    _warn_unknown(results, results_path, "results of classes that BDD100K has not")
     videos = []
     for name, truth_frames in truth.items():
         empty = [FrameLabels(frame.name, frame.index) for frame in truth_frames]
@@ -111,19 +113,19 @@ def pair_videos(
                 list(_instances(result_frames, results_path, results=True)),
             )
         )
+    _warn_unknown(truth, truth_path, "labels that are not tracked in BDD100K")
     return videos
 
 
-def _warn_unknown(results: Videos, path: Path) -> None:
+def _warn_unknown(videos: Videos, path: Path, what: str) -> None:
     known = {*CLASSES, *RENAMED, *DISTRACTORS}
     categories = (
-        name for frames in results.values() for frame in frames for name in frame.categories
+        name for frames in videos.values() for frame in frames for name in frame.categories
     )
     unknown = Counter(name for name in categories if name not in known)
     if unknown:
         names = ", ".join(f"{count} of {name}" for name, count in unknown.most_common(3))
-        message = f"{path}: results of classes that BDD100K has not are left out ({names})"
-        warnings.warn(message, stacklevel=3)
+        warnings.warn(f"{path}: {what} are left out ({names})", stacklevel=3)
 
 
 def _check_frames(
@@ -146,9 +148,13 @@ def _instances(frames: list[FrameLabels], path: Path, results: bool) -> Iterator
     for frame in frames:
         named = [RENAMED.get(category, category) for category in frame.categories]
         known = [name in CLASSES or name in DISTRACTORS for name in named]
-        if not results and not all(known):
-            name = frame.categories[known.index(False)]
-            reason = f"{name!r} in {frame.name} is no class of BDD100K: {', '.join(CLASSES)}"
+        wrong = [
+            category
+            for category, kept in zip(frame.categories, known, strict=True)
+            if not kept and category not in DETECTED_ONLY
+        ]
+        if wrong and not results:
+            reason = f"{wrong[0]!r} in {frame.name} is no class of BDD100K: {', '.join(CLASSES)}"
             raise FormatError(path, reason)
         distractor = np.array([name in DISTRACTORS for name in named], bool)
         classes = [

@@ -151,6 +151,15 @@ def test_scalabel_truth_of_an_unknown_class(tmp_path: Path) -> None:
         evaluate(*paths, "bdd_mot")
 
 
+def test_signs_in_the_truth_are_counted_and_not_scored(tmp_path: Path) -> None:
+    pytest.importorskip("trackeval")
+    paths = damaged(
+        write_scalabel, tmp_path, 0, lambda c: label(c).update(category="traffic sign") or c
+    )
+    with pytest.warns(UserWarning, match="not tracked in BDD100K are left out .1 of traffic sign"):
+        evaluate(*paths, "bdd_mot")
+
+
 def test_results_of_unknown_classes_are_counted(tmp_path: Path) -> None:
     pytest.importorskip("trackeval")
     paths = damaged(write_scalabel, tmp_path, 1, lambda c: label(c).update(category="tree") or c)
