@@ -133,15 +133,12 @@ def _flow(before: Image, after: Image) -> NDArray[np.float32]:
 def _between(before: Image, after: Image, flow: NDArray[np.float32], share: float) -> Image:
     height, width = before.shape[:2]
     full = cv2.resize(flow, (width, height))
-    grid = np.indices((height, width), np.float32)[::-1].transpose(1, 2, 0)
+    rows, columns = np.indices((height, width), np.float32)
 
     def moved(image: Image, factor: float) -> Image:
-        places = np.asarray(grid + factor * full, np.float32)
-        nowhere = np.zeros(0, np.int16)
-        return np.asarray(
-            cv2.remap(image, places, nowhere, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE),
-            np.uint8,
-        )
+        x, y = columns + factor * full[..., 0], rows + factor * full[..., 1]
+        edge = cv2.BORDER_REPLICATE
+        return np.asarray(cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=edge), np.uint8)
 
     return _mixed(moved(before, -share), moved(after, 1 - share), share)
 

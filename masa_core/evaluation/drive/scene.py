@@ -124,7 +124,7 @@ def _shadowed(background: Image, placements: list[Placement], view: View) -> Ima
             shade = np.maximum(shade, layer)
     if not shade.any():
         return background.copy()
-    soft = cv2.GaussianBlur(shade, (0, 0), max(view.width / 640, 0.5))
+    soft = cv2.GaussianBlur(shade, (0, 0), max(view.width / 1100, 0.5))
     light = 255 - cv2.resize(soft, (view.width, view.height))
     factor = cv2.cvtColor(light, cv2.COLOR_GRAY2BGR)
     return np.asarray(cv2.multiply(background, factor, scale=1 / 255), np.uint8)
