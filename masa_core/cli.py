@@ -6,9 +6,18 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from masa_core.commands import CommandError, bench, convert, demo, download, evaluate, track
+from masa_core.commands import (
+    CommandError,
+    bench,
+    convert,
+    demo,
+    download,
+    drive,
+    evaluate,
+    track,
+)
 
-COMMANDS = (track, evaluate, bench, demo, convert, download)
+COMMANDS = (track, evaluate, drive, bench, demo, convert, download)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
