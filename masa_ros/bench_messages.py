@@ -33,9 +33,9 @@ def make_tracks(count: int, rng: np.random.Generator) -> Tracks:
     return Tracks(
         ids=np.arange(count),
         boxes=np.concatenate((corners, corners + sizes), axis=1),
-        scores=rng.random(count),
+        scores=rng.random(count, np.float32),
         labels=rng.integers(0, 80, count),
-        states=np.ones(count),
+        states=np.ones(count, np.uint8),
         masks=[_ellipse(*corner, *size) for corner, size in zip(corners, sizes, strict=True)],
         ages=np.arange(count),
         first_seen_ns=stamps,

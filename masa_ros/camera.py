@@ -21,6 +21,7 @@ from masa_ros.stamp_gate import StampGate
 from masa_ros.statistics import Statistics
 
 _LOG_PERIOD_S = 5.0
+_PATIENCE = 3  # errors in a row, after which the tracker itself may be what is broken
 
 
 class Camera:
@@ -51,6 +52,7 @@ class Camera:
         self._tracker = CameraTracker(model, config, self._inputs.decode, self._inputs.read)
         self.configure(settings, config)
         self._statistics = Statistics()
+        self._errors_in_a_row = 0
         self._intake: Intake | None = None
         self._outputs = Outputs(node, f"masa/{name}" if name else "masa")
 
@@ -100,6 +102,7 @@ class Camera:
                 throttle_duration_sec=_LOG_PERIOD_S,
             )
             return
+        self._errors_in_a_row = 0
         tracked = time.monotonic()
         self._statistics.ignored(outcome.ignored)
         self._outputs.publish(
@@ -124,8 +127,14 @@ class Camera:
         )
 
     def failed(self, where: str) -> None:
-        """An image met an unforeseen error. where: what it was and in which line."""
+        """An image met an unforeseen error. where: what it was and in which line.
+
+        After some in a row the tracker begins anew, in a new epoch.
+        """
         self._statistics.dropped("internal error")
+        self._errors_in_a_row += 1
+        if self._errors_in_a_row % _PATIENCE == 0:
+            self._gate.new_epoch()
         self._node.get_logger().error(
             f"an image on {self._inputs.image_topic} was lost to an internal error: {where}",
             throttle_duration_sec=_LOG_PERIOD_S,

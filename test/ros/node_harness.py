@@ -162,7 +162,7 @@ class Robot:
     def call(self, kind: Any, service: str, request: Any) -> Any:
         client = self.node.create_client(kind, service)
         try:
-            assert client.wait_for_service(PATIENCE_S), f"no service {service}"
+            self.wait(client.service_is_ready, f"service {service}")
             future = client.call_async(request)
             self.wait(future.done, f"an answer of {service}")
             return future.result()
@@ -194,16 +194,13 @@ class Robot:
     def wait_heard(self, topic: str = "tracks", camera: str = "camera") -> None:
         """Waits until what the node publishes on a topic arrives here."""
         key = f"subscribers of {topic}"
-        self.wait(lambda: int(self.status(camera, 1).get(key, 0)) > 0, f"the node to hear of {key}")
+        self.wait(lambda: int(self.status(camera).get(key, 0)) > 0, f"the node to hear of {key}")
 
-    def status(self, name: str, fresh: int = 2) -> dict[str, str]:
-        """A status from the diagnostics, with `level` and `message`, by the end of its name; empty
-        if there is none.
-
-        Waits for the second message from now: the first may be older than the call.
-        """
+    def status(self, name: str) -> dict[str, str]:
+        """The next status from the diagnostics, with `level` and `message`, by the end of its
+        name; empty if there is none."""
         begin = len(self.diagnostics)
-        self.wait(lambda: len(self.diagnostics) >= begin + fresh, "diagnostics")
+        self.wait(lambda: len(self.diagnostics) > begin, "diagnostics")
         for status in self.diagnostics[-1].status:
             if status.name.endswith(f": {name}"):
                 values = {entry.key: entry.value for entry in status.values}
@@ -211,16 +208,18 @@ class Robot:
                 return {**values, "level": str(level), "message": status.message}
         return {}
 
+    def settled(self, sent: int, camera: str = "camera") -> dict[str, str]:
+        """The status in which every image that was sent is either tracked or counted as lost."""
+        for _ in range(int(PATIENCE_S)):  # there is one a second
+            status = self.status(camera)
+            lost = sum(losses(status).values())
+            assert lost == int(status["images lost"])
+            if int(status["images received"]) == sent == int(status["images tracked"]) + lost:
+                return status
+        raise AssertionError(f"{sent} images were sent: {status}")
+
 
 def losses(status: dict[str, str]) -> dict[str, int]:
     """Lost images by cause."""
     begin = "lost: "
     return {key[len(begin) :]: int(n) for key, n in status.items() if key.startswith(begin)}
-
-
-def assert_adds_up(status: dict[str, str], sent: int) -> None:
-    """Every image that was sent was tracked or is counted as lost."""
-    lost = sum(losses(status).values())
-    assert int(status["images received"]) == sent, status
-    assert int(status["images tracked"]) + lost == sent, status
-    assert int(status["images lost"]) == lost
