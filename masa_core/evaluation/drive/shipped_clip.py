@@ -2,7 +2,7 @@
 
 All of its cars drive to the left of the car that films. So what lies above the edge of the second
 lane is replaced by the other side of the road, mirrored, from a moment before: a road with two
-lanes and a verge on both sides, and nothing on it.
+lanes and a verge on both sides, and nothing on it but specks of a few pixels at the horizon.
 """
 
 from __future__ import annotations
