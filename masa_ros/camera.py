@@ -82,6 +82,11 @@ class Camera:
         """Ids start anew with the next image; the number of its epoch."""
         return self._gate.new_epoch()
 
+    def use_new_classes(self) -> None:
+        """The model's classes are others now. No image may be in work. Begins a new epoch."""
+        self._tracker.use_new_classes()
+        self._gate.new_epoch()
+
     def clock_jumped(self, now_ns: int) -> bool:
         """See StampGate."""
         return self._gate.clock_jumped(now_ns)

@@ -62,6 +62,11 @@ class CameraTracker:
             labels_of(classes, self._pipeline.model.classes)
         self._wanted = config, tuple(classes)
 
+    def use_new_classes(self) -> None:
+        """The model's classes are others now, after a new prompt. Not while it tracks."""
+        if self._read is None:
+            self.names = ClassNames(self._pipeline.model.classes)
+
     def track(self, arrival: Arrival) -> Outcome:
         """Raises ImageError, or whatever goes wrong in the model."""
         config, classes = self._wanted
@@ -78,9 +83,10 @@ class CameraTracker:
             height, width = image.shape[:2]
             rows = self._read(arrival.detections)
             detections, ignored = usable_detections(rows, height, width, self.names, classes)
-        elif classes:
-            self._pipeline.labels = labels_of(classes, self._pipeline.model.classes)
         else:
-            self._pipeline.labels = None
+            # Wanted classes that a new prompt does not name any more are passed over.
+            known = enumerate(self._pipeline.model.classes)
+            wanted = [label for label, name in known if name in classes]
+            self._pipeline.labels = wanted if classes else None
         tracks = self._pipeline.step(image, arrival.stamp_ns, detections)
         return Outcome(image, tracks, ignored, {**latency_s, **self._pipeline.timings})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
@@ -46,6 +47,9 @@ class Engine:
             raise ModelError(
                 f"model {self.model.name} finds no boxes itself: set parameter detector to topic"
             )
+        if settings.prompt:
+            _prompted(self.model, settings.prompt)
+        self._in_work = threading.Lock()  # held while an image is tracked
         self._queue_size = settings.queue_size
         self._worker: Worker[Arrival] | None = None
         self._cameras: list[Camera] = []
@@ -61,6 +65,18 @@ class Engine:
         """Changed parameters, for the next image on. Raises ValueError for unknown classes."""
         for camera in self._cameras:
             camera.configure(settings, config)
+
+    def set_prompt(self, prompt: str) -> tuple[str, ...]:
+        """Lets the model look for other classes from the next image on, and begins new epochs.
+
+        Waits for the image in work. Returns the classes; raises ValueError, with a sentence, where
+        the model takes no prompt or not this one.
+        """
+        with self._in_work:
+            names = _prompted(self.model, prompt)
+            for camera in self._cameras:
+                camera.use_new_classes()
+        return names
 
     def start(self) -> None:
         queue: FrameQueue[Arrival] = FrameQueue(len(self._cameras), self._queue_size)
@@ -89,10 +105,21 @@ class Engine:
         return [camera.status() for camera in self._cameras]
 
     def _process(self, arrival: Arrival) -> None:
-        self._cameras[arrival.camera].process(arrival)
+        with self._in_work:
+            self._cameras[arrival.camera].process(arrival)
 
     def _failed(self, arrival: Arrival, error: Exception) -> None:
         where = traceback.extract_tb(error.__traceback__)[-1]
         self._cameras[arrival.camera].failed(
             f"{type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})"
         )
+
+
+def _prompted(model: Model, prompt: str) -> tuple[str, ...]:
+    if not hasattr(model, "set_prompt"):
+        raise ValueError(
+            f"the detector of {model.name} knows fixed classes: choose among them with parameter"
+            " classes"
+        )
+    names: tuple[str, ...] = model.set_prompt(prompt)
+    return names

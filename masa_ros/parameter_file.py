@@ -57,7 +57,7 @@ def _value(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, tuple):
         return "[" + ", ".join(f'"{text}"' for text in value) + "]"
-    return str(value)
+    return str(value) if value != "" else '""'
 
 
 if __name__ == "__main__":

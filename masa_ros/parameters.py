@@ -52,6 +52,9 @@ class Settings:
         "message type of topic detections; auto: vision_msgs where it is installed",
         choices=("auto", "vision_msgs", "masa_ros"),
     )
+    prompt: str = _setting(
+        "", "what an open-vocabulary detector looks for at first, such as: person, traffic light"
+    )
     classes: tuple[str, ...] = _setting(
         ("",), "names of the classes to track, none for all of them", read_only=False
     )

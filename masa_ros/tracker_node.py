@@ -140,15 +140,19 @@ class TrackerNode(LifecycleNode):
     def _on_set_prompt(
         self, request: SetPrompt.Request, response: SetPrompt.Response
     ) -> SetPrompt.Response:
-        settings = self._parameter_server.settings
         response.success = False
-        if settings.detector == "topic":
+        if self._parameter_server.settings.detector == "topic":
             response.message = "detections come from a topic: give the prompt to who sends them"
+        elif self._engine is None:
+            response.message = "no model is loaded: configure the node first"
         else:
-            response.message = (
-                f"the detector of {settings.model} knows fixed classes: choose among them with"
-                " parameter classes"
-            )
+            try:
+                names = self._engine.set_prompt(request.prompt)
+            except ValueError as error:
+                response.message = str(error)
+            else:
+                response.success = True
+                response.message = f"looking for {', '.join(names)}"
         return response
 
     def _on_clock_jump(self, jump: TimeJump) -> None:

@@ -3,6 +3,7 @@
 Every blue value from 1 to 8 in an image is one object; its box is where that value is, its
 embedding tells the value. An image with the value 255 in its first pixel makes the model raise.
 FAKE_DELAY_S: seconds that the model takes for each image. FAKE_DETECTOR=0: it finds no boxes.
+FAKE_PROMPT=1: its classes are those of a prompt.
 """
 
 from __future__ import annotations
@@ -62,10 +63,21 @@ class FakeModel:
         return found
 
 
+class PromptedModel(FakeModel):
+    """Takes any prompt of words, as many as it has classes or fewer."""
+
+    def set_prompt(self, prompt: str) -> tuple[str, ...]:
+        if not prompt:
+            raise ValueError("the prompt is empty")
+        words = prompt.split()
+        self.classes = tuple((words * 3)[:3])
+        return tuple(words)
+
+
 def load_fake(name: str, **options: Any) -> FakeModel:
     if name == "broken":
         raise RuntimeError("the model file is broken")
-    return FakeModel()
+    return PromptedModel() if os.environ.get("FAKE_PROMPT") == "1" else FakeModel()
 
 
 if __name__ == "__main__":

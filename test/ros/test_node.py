@@ -234,6 +234,23 @@ def test_a_prompt_is_refused_with_what_to_do_instead(start: Any) -> None:
     assert not answer.success and "parameter classes" in answer.message
 
 
+def test_a_prompt_changes_the_classes_and_begins_a_new_epoch(start: Any) -> None:
+    _, robot = start({"prompt": "lorry tram bus"}, FAKE_PROMPT="1")
+    camera = robot.camera()
+    camera.publish(image(START))
+    before = robot.tracks_at(START)
+    assert (before.epoch, before.tracks[0].class_id) == (0, "tram")
+
+    answer = robot.call(SetPrompt, "/masa_tracker/set_prompt", SetPrompt.Request(prompt=""))
+    assert not answer.success and "empty" in answer.message
+    request = SetPrompt.Request(prompt="cone sign tent")
+    answer = robot.call(SetPrompt, "/masa_tracker/set_prompt", request)
+    assert answer.success and answer.message == "looking for cone, sign, tent"
+    camera.publish(image(START + STEP))
+    after = robot.tracks_at(START + STEP)
+    assert (after.epoch, after.tracks[0].class_id, after.tracks[0].age) == (1, "sign", 1)
+
+
 def test_diagnostics_tell_rates_latencies_and_memory(start: Any) -> None:
     _, robot = start(LOSSLESS)
     camera = robot.camera()
