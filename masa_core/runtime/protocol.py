@@ -31,9 +31,13 @@ class Model(Protocol):
     """A frozen backbone with a MASA adapter, in torch or as a bundle of ONNX graphs."""
 
     name: str
-    classes: tuple[str, ...]  # names of the labels that `detect` gives; empty without a detector
     has_detector: bool  # `detect` may be called
     has_masks: bool  # `masks` may be called
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the labels that `detect` gives; empty without a detector."""
+        ...
 
     def encode(self, frame_bgr: NDArray[np.uint8]) -> Features:
         """One pass of the backbone over a (H, W, 3) uint8 BGR frame."""
