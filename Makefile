@@ -6,7 +6,8 @@ VENV := $(CURDIR)/.venv
 BIN := $(VENV)/bin
 MADE := $(VENV)/made-for-$(or $(ROS_DISTRO),pypi)
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c $(VENV)/constraints.txt
-SOURCES := CMakeLists.txt package.xml $(shell find assets cmake config launch msg scripts srv -type f)
+SOURCES := CMakeLists.txt package.xml \
+	$(shell find assets cmake config launch msg scripts srv -type f -not -name '*.pyc')
 VISION_MSGS := test/support/vision_msgs
 
 export AMENT_PREFIX_PATH := $(VENV)$(if $(AMENT_PREFIX_PATH),:$(AMENT_PREFIX_PATH))
