@@ -14,10 +14,11 @@ from masa_core.commands import (
     download,
     drive,
     evaluate,
+    evaluate_bag,
     track,
 )
 
-COMMANDS = (track, evaluate, drive, bench, demo, convert, download)
+COMMANDS = (track, evaluate, evaluate_bag, drive, bench, demo, convert, download)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -5,12 +5,7 @@ from __future__ import annotations
 import argparse
 from importlib import import_module
 
-from masa_core.commands import CommandError
-
-_REMEDY = (
-    "source your ROS 2 and build this package with colcon, or pip install 'masa_ros[ros]' from a "
-    "checkout on x86_64 Linux (`make demo` does that by itself)"
-)
+from masa_core.commands.ros import require_ros
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -23,10 +18,6 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def run(args: argparse.Namespace) -> int:
-    for module in ("rclpy", "masa_ros.msg"):
-        try:
-            import_module(module)
-        except ImportError as error:
-            raise CommandError(f"the demo needs ROS 2 ({error}): {_REMEDY}") from error
+    require_ros("the demo")
     # By name, because the library must not depend on its ROS part.
     return int(import_module("masa_ros.demo").main(args.rest))

@@ -1,0 +1,105 @@
+"""What the tracker said of each image, and the files of it that are written and scored."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from masa_core.evaluation.bag.truth import Truth
+from masa_core.evaluation.formats_scalabel import FrameLabels
+from masa_core.io.atomic import AtomicText
+from masa_core.io.writers import class_name
+from masa_core.structures import Tracks
+
+# The class under which a label is scored, None where it is left out.
+Rename = Callable[[str], str | None]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The tracks of one image, N rows: ids as texts, unique over the drive, names of classes,
+    boxes x1, y1, x2, y2 in pixels, scores."""
+
+    ids: list[str] = field(default_factory=list)
+    categories: list[str] = field(default_factory=list)
+    boxes: list[list[float]] = field(default_factory=list)
+    scores: list[float] = field(default_factory=list)
+
+
+def answer_of(tracks: Tracks, classes: Sequence[str]) -> Answer:
+    """classes: names of the labels."""
+    return Answer(
+        [str(track_id) for track_id in tracks.ids.tolist()],
+        [class_name(label, classes) for label in tracks.labels.tolist()],
+        tracks.boxes.tolist(),
+        tracks.scores.tolist(),
+    )
+
+
+def answers_at(truth: Truth, by_image: Mapping[int, Answer]) -> list[Answer]:
+    """The answer to each labelled image; an empty one where there was none."""
+    return [by_image.get(image, Answer()) for image in truth.images]
+
+
+def write_truth(path: Path, truth: Truth, rename: Rename = str) -> None:
+    """Scalabel JSON of the labels that are scored."""
+    _write(path, truth, ((_labels(frame, rename)) for frame in truth.frames))
+
+
+def write_answers(
+    path: Path, truth: Truth, answers: Sequence[Answer], rename: Rename = str
+) -> None:
+    """Scalabel JSON with a frame for each labelled image, numbered as in `write_truth`."""
+    _write(path, truth, (_tracks(answer, rename) for answer in answers))
+
+
+def _labels(frame: FrameLabels, rename: Rename) -> list[dict[str, Any]]:
+    rows = zip(frame.ids, frame.categories, frame.shapes, frame.crowd, frame.ignored, strict=True)
+    return [
+        {
+            "id": label_id,
+            "category": name,
+            "attributes": {"crowd": crowd, "ignored": ignored},
+            "box2d": _box2d(box),
+        }
+        for label_id, category, box, crowd, ignored in rows
+        if (name := rename(category)) is not None
+    ]
+
+
+def _tracks(answer: Answer, rename: Rename) -> list[dict[str, Any]]:
+    rows = zip(answer.ids, answer.categories, answer.boxes, answer.scores, strict=True)
+    return [
+        {"id": track_id, "category": name, "score": score, "box2d": _box2d(box)}
+        for track_id, category, box, score in rows
+        if (name := rename(category)) is not None
+    ]
+
+
+def _box2d(box: Any) -> dict[str, float]:
+    return dict(zip(("x1", "y1", "x2", "y2"), box, strict=True))
+
+
+def _write(path: Path, truth: Truth, labels: Iterable[list[dict[str, Any]]]) -> None:
+    file = AtomicText(path)
+    try:
+        separator = '{"frames": [\n'
+        for frame, stamp_ns, rows in zip(truth.frames, truth.stamps_ns, labels, strict=True):
+            entry = {
+                "name": frame.name,
+                "videoName": truth.name,
+                "frameIndex": frame.index,
+                "timestamp": stamp_ns // 1_000_000,
+                "attributes": {"stamp_ns": str(stamp_ns)},
+                "labels": rows,
+            }
+            file.write(separator + json.dumps(entry))
+            separator = ",\n"
+        file.write("\n]}\n")
+        file.commit()
+    except BaseException:
+        file.discard()
+        raise
