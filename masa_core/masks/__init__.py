@@ -1,4 +1,5 @@
 """Masks: compact storage of binary masks as crops and run lengths."""
+
 from __future__ import annotations
 
 from masa_core.masks.compact import decode_mask, decode_runs, encode_mask, encode_runs, paste_mask
