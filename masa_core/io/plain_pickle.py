@@ -13,7 +13,10 @@ from typing import Any
 
 import numpy as np
 
-_MODULES = ("numpy", "numpy.core.multiarray", "numpy._core.multiarray", "numpy._core.numeric")
+# numpy.core in files of NumPy 1, numpy._core in those of NumPy 2
+_MODULES = ("numpy",) + tuple(
+    f"numpy.{core}.{part}" for core in ("core", "_core") for part in ("multiarray", "numeric")
+)
 _KINDS = "biufSU"  # booleans, numbers and text: no objects, which would bring a pickle of their own
 
 
