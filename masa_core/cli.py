@@ -15,10 +15,11 @@ from masa_core.commands import (
     drive,
     evaluate,
     evaluate_bag,
+    export,
     track,
 )
 
-COMMANDS = (track, evaluate, evaluate_bag, drive, bench, demo, convert, download)
+COMMANDS = (track, evaluate, evaluate_bag, drive, bench, demo, export, convert, download)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

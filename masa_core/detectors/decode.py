@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from masa_core.detectors.boxes import read_boxes
 from masa_core.detectors.cells import Candidates
 from masa_core.detectors.detr import read_detr
 from masa_core.detectors.nanodet import read_nanodet
@@ -32,6 +33,7 @@ LAYOUTS = {
     "nanodet": Layout(("scores", "distances"), read_nanodet, strides=True),
     "yolox": Layout(("predictions",), read_yolox, strides=True),
     "yolov8": Layout(("predictions",), read_yolov8, strides=False),
+    "boxes": Layout(("boxes", "scores"), read_boxes, strides=False),
     "detr": Layout(("logits", "boxes"), read_detr, strides=False),
 }
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-_MEAN_RGB = (123.675, 116.28, 103.53)  # of ImageNet, in 0..255; all five models use it
-_STD_RGB = (58.395, 57.12, 57.375)
+MEAN_RGB = (123.675, 116.28, 103.53)  # of ImageNet, in 0..255; all five models use it
+STD_RGB = (58.395, 57.12, 57.375)
 
 
 @dataclass(frozen=True)
@@ -92,8 +92,8 @@ class Preprocessing:
             interpolation=cv2.INTER_LINEAR,
         )
         image = torch.from_numpy(resized).to(device).permute(2, 0, 1).flip(0)
-        mean = image.new_tensor(_MEAN_RGB).view(3, 1, 1)
-        std = image.new_tensor(_STD_RGB).view(3, 1, 1)
+        mean = image.new_tensor(MEAN_RGB).view(3, 1, 1)
+        std = image.new_tensor(STD_RGB).view(3, 1, 1)
         padding = (
             0,
             size.padded_width - size.resized_width,

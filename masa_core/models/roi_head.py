@@ -13,8 +13,8 @@ from masa_core.models.layers import ConvNorm
 from masa_core.models.roi_align import as_rois, pool
 
 STDS = (0.1, 0.1, 0.2, 0.2)
-_MIN_SCORE = 0.02
-_NMS_IOU = 0.5
+MIN_SCORE = 0.02
+NMS_IOU = 0.5
 _ROI = 7  # bins a side
 
 
@@ -68,6 +68,6 @@ class RoiHead(nn.Module):
         logits, deltas = self.bbox_head(pool(levels, as_rois(proposals), self.strides))
         scores = logits.float().softmax(dim=1)[:, 0]
         boxes = decode_deltas(proposals, deltas.float(), STDS, size)
-        likely = torch.nonzero(scores > _MIN_SCORE).flatten()
-        kept = likely[nms(boxes[likely], scores[likely], _NMS_IOU)[:keep]]
+        likely = torch.nonzero(scores > MIN_SCORE).flatten()
+        kept = likely[nms(boxes[likely], scores[likely], NMS_IOU)[:keep]]
         return boxes[kept], scores[kept]

@@ -12,7 +12,7 @@ from masa_core.models.boxes import decode_deltas
 
 _RATIOS = (0.5, 1.0, 2.0)  # height / width of a cell's anchors, in the order of the channels
 _SCALE = 8  # an anchor's side in strides
-_NMS_IOU = 0.7
+NMS_IOU = 0.7
 STDS = (1.0, 1.0, 1.0, 1.0)
 
 
@@ -77,5 +77,5 @@ def propose(
         levels.append(torch.full_like(order, i))
     all_boxes, all_scores, all_levels = torch.cat(boxes), torch.cat(scores), torch.cat(levels)
     real = torch.nonzero((all_boxes[:, 2:] > all_boxes[:, :2]).all(dim=1)).flatten()
-    kept = batched_nms(all_boxes[real], all_scores[real], all_levels[real], _NMS_IOU)[:keep]
+    kept = batched_nms(all_boxes[real], all_scores[real], all_levels[real], NMS_IOU)[:keep]
     return all_boxes[real[kept]], all_scores[real[kept]]

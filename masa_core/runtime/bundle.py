@@ -19,18 +19,26 @@ FORMAT = 1  # of bundle.yaml; raised when an older reader would misunderstand it
 
 @dataclass(frozen=True)
 class ImageSpec:
-    """`image`: the graph from a frame to feature maps and detections, and what it is fed."""
+    """`image`: the graph from a frame to feature maps and detections, and what it is fed.
+
+    Either `pixels` and `multiple` say how frames are resized, or `size`. A graph may have a second
+    input, `size` (2,) float32: height and width of the frame within the input, px.
+    """
 
     graph: str  # file name in the bundle
     input: str  # name of the graph's input, (1, 3, H, W) float32
-    pixels: int  # frames are resized to about this area, px
-    multiple: int  # height and width are multiples of this, px
     mean: tuple[float, ...]  # of each channel in 0..255, in the order of `channels`; subtracted
     std: tuple[float, ...]  # of each channel, divided by
     channels: str = "bgr"  # or "rgb": what the graph is fed
+    pixels: int = 0  # frames are stretched to about this area, px
+    multiple: int = 0  # height and width are multiples of this, px
+    size: tuple[int, ...] = ()  # height, width: frames are fitted in, top left, their shape kept
 
     def __post_init__(self) -> None:
-        if self.multiple < 1 or self.pixels < self.multiple**2:
+        if self.size:
+            if len(self.size) != 2 or min(self.size) < 1 or self.pixels or self.multiple:
+                raise ValueError("'size' must be height and width, without 'pixels', 'multiple'")
+        elif self.multiple < 1 or self.pixels < self.multiple**2:
             raise ValueError("'pixels' must be at least 'multiple' squared, and 'multiple' 1")
         if len(self.mean) != 3 or len(self.std) != 3 or min(self.std) <= 0:
             raise ValueError("'mean' and 'std' must be three numbers each, 'std' above 0")

@@ -6,13 +6,13 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
 from masa_core.detectors import decode
 from masa_core.runtime.bundle import read_bundle
+from masa_core.runtime.fit import prepare
 from masa_core.runtime.protocol import ModelError
 from masa_core.structures import Detections, Mask
 from masa_core.wording import nearest
@@ -48,20 +48,18 @@ class OrtModel:
         self._instances = open_session(folder / self.bundle.embedding.graph, device, threads)
         self._taps, self._dimensions = self._embedding_facts()
         self._wanted = self._tensors_to_fetch()
+        self._takes_size = any(node.name == "size" for node in self._image.get_inputs())
 
     def encode(self, frame_bgr: NDArray[np.uint8]) -> BundleFeatures:
         height, width = frame_bgr.shape[:2]
         spec = self.bundle.image
-        network_height, network_width = network_size(height, width, spec.pixels, spec.multiple)
-        # One call resizes, subtracts and transposes; the resizing comes first, on 8 bits.
-        size = (network_width, network_height)
-        swap = spec.channels == "rgb"
-        blob = cv2.dnn.blobFromImage(frame_bgr, 1.0, size, spec.mean, swapRB=swap)
-        image = np.asarray(blob, np.float32)
-        image /= np.array(spec.std, np.float32).reshape(3, 1, 1)
-        outputs = self._image.run(self._wanted, {spec.input: image})
+        image, size = prepare(frame_bgr, spec)
+        feeds = {spec.input: image}
+        if self._takes_size:
+            feeds["size"] = np.array(size, np.float32)
+        outputs = self._image.run(self._wanted, feeds)
         tensors = {spec.input: image, **dict(zip(self._wanted, outputs, strict=True))}
-        scale = np.array([network_width / width, network_height / height] * 2, np.float32)
+        scale = np.array([size[1] / width, size[0] / height] * 2, np.float32)
         return BundleFeatures(height, width, tensors, scale)
 
     def detect(self, features: BundleFeatures) -> Detections:
@@ -107,7 +105,7 @@ class OrtModel:
         """Outputs of the image graph that the detector and the embedding read."""
         path = self.bundle.folder / self.bundle.image.graph
         inputs = [node.name for node in self._image.get_inputs()]
-        if inputs != [self.bundle.image.input]:
+        if set(inputs) - {"size"} != {self.bundle.image.input}:
             raise ModelError(
                 f"{path} has the inputs {inputs}, not {self.bundle.image.input!r} alone"
             )
@@ -120,16 +118,6 @@ class OrtModel:
                 f"{nearest(unknown[0], given)}"
             )
         return sorted(read)
-
-
-def network_size(height: int, width: int, pixels: int, multiple: int) -> tuple[int, int]:
-    """Height and width of the network input for a frame, px.
-
-    The multiples of `multiple` nearest to the frame's aspect ratio at an area of `pixels`.
-    """
-    shrink = (pixels / (height * width)) ** 0.5
-    rows, columns = (max(1, round(side * shrink / multiple)) for side in (height, width))
-    return rows * multiple, columns * multiple
 
 
 def open_session(path: Path, device: str, threads: int | None) -> onnxruntime.InferenceSession:

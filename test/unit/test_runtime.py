@@ -21,7 +21,8 @@ import masa_core
 from masa_core import load_model
 from masa_core.assets import asset_path
 from masa_core.runtime import Model, ModelError
-from masa_core.runtime.ort import OrtModel, network_size, open_session
+from masa_core.runtime.fit import network_size
+from masa_core.runtime.ort import OrtModel, open_session
 from masa_core.tracking.association import box_iou
 
 BUNDLE = asset_path("nanodet_masa")
