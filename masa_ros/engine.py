@@ -19,8 +19,6 @@ from masa_ros.parameters import Settings
 from masa_ros.stamp_gate import StampGate
 from masa_ros.worker import Worker
 
-STOP_TIMEOUT_S = 10.0  # for the image that the model is working on
-
 
 class Engine:
     """Loads the model and makes the publishers. `start` subscribes and begins to work.
@@ -84,14 +82,14 @@ class Engine:
         for camera in self._cameras:
             camera.start(queue)
 
-    def stop(self) -> bool:
-        """Whether the image in work came to its end; what still waited is counted as lost."""
+    def stop(self, timeout_s: float) -> bool:
+        """Whether the image in work came to its end in time; what waited is counted as lost."""
         for camera in self._cameras:
             camera.stop()
         worker, self._worker = self._worker, None
         if worker is None:
             return True
-        waiting, finished = worker.stop(STOP_TIMEOUT_S)
+        waiting, finished = worker.stop(timeout_s)
         for arrival in waiting:
             self._cameras[arrival.camera].lost("stopped")
         return finished

@@ -102,12 +102,17 @@ class Inputs:
         others = [
             (name, types[0])
             for name, types in self._node.get_topic_names_and_types()
-            if types[0] in kinds and self._node.count_publishers(name)
+            if types[0] in kinds and self._published_by_others(name)
         ]
         kind = _type_name(subscription.msg_type)
         reliable = getattr(self._settings, parameter) == "reliable"
         text = explain_silence(topic, kind, reliable, parameter, publishers, others)
         self._node.get_logger().warning(text)
+
+    def _published_by_others(self, topic: str) -> bool:
+        own = (self._node.get_name(), self._node.get_namespace())
+        found = self._node.get_publishers_info_by_topic(topic)
+        return any((info.node_name, info.node_namespace) != own for info in found)
 
 
 def stamp_ns(message: Any) -> int:

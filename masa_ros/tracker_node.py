@@ -18,12 +18,15 @@ from std_srvs.srv import Trigger
 from masa_core.runtime import ModelError
 from masa_core.tracking import TrackerConfig
 from masa_ros.diagnostics import node_status
-from masa_ros.engine import STOP_TIMEOUT_S, Engine
+from masa_ros.engine import Engine
 from masa_ros.parameter_server import ParameterServer
 from masa_ros.parameters import Settings
 from masa_ros.srv import SetPrompt
 from masa_ros.stamp_gate import StampGate
 
+_STOP_TIMEOUT_S = 10.0  # for the image that the model is working on
+_END_TIMEOUT_S = 3.0  # when the process is to end: launch waits for 5 s before it kills
+_ENDING = (signal.SIGINT, signal.SIGTERM)
 _SUCCESS = TransitionCallbackReturn.SUCCESS
 
 
@@ -75,7 +78,8 @@ class TrackerNode(LifecycleNode):
             self.get_logger().error(f"cannot be configured: {error}")
             return TransitionCallbackReturn.FAILURE
         except Exception:
-            self.get_logger().error(f"cannot be configured:\n{traceback.format_exc()}")
+            if self.context.ok():  # else it is asked to end while it begins
+                self.get_logger().error(f"cannot be configured:\n{traceback.format_exc()}")
             return TransitionCallbackReturn.FAILURE
         self._state = "inactive"
         self.get_logger().info(f"model {self._engine.model.name} is loaded")
@@ -110,13 +114,13 @@ class TrackerNode(LifecycleNode):
         self._free("unconfigured")
         return result
 
-    def _stop(self) -> bool:
+    def _stop(self, timeout_s: float = _STOP_TIMEOUT_S) -> bool:
         """Whether the model came to rest."""
         self._state = "inactive"
-        if self._engine is None or self._engine.stop():
+        if self._engine is None or self._engine.stop(timeout_s):
             return True
         self.get_logger().error(
-            f"the model did not come to the end of an image in {STOP_TIMEOUT_S:.0f} s"
+            f"the model did not come to the end of an image in {timeout_s:.0f} s"
         )
         return False
 
@@ -174,7 +178,7 @@ class TrackerNode(LifecycleNode):
 
     def destroy_node(self) -> None:
         """Ends the work first, whatever the state."""
-        if self._stop():
+        if self._stop(_END_TIMEOUT_S):
             self._free("finalized")
         if self._jumps is not None:  # as after a wrong parameter
             self._jumps.unregister()
@@ -186,14 +190,19 @@ def main(args: list[str] | None = None) -> int:
     """The process: 0 when it was asked to end, 1 when it could not begin."""
     # rclpy's own handlers end the spinning; these keep Python from raising KeyboardInterrupt,
     # however often Ctrl-C is pressed, in the middle of the shutdown.
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _ENDING:
         signal.signal(number, lambda *_: None)
     rclpy.init(args=args)
     try:
         return _run()
+    except Exception:
+        if rclpy.ok():
+            raise
+        return 0  # asked to end while it began
     finally:
         rclpy.get_default_context().try_shutdown()
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Python's end would restore its default
+        for number in _ENDING:
+            signal.signal(number, signal.SIG_IGN)  # Python's end would restore the default
 
 
 def _run() -> int:
@@ -205,7 +214,7 @@ def _run() -> int:
         return 1
     try:
         if not node.autostart():
-            return 1
+            return 1 if rclpy.ok() else 0
         executor = SingleThreadedExecutor()
         executor.add_node(node)
         while rclpy.ok():
