@@ -74,7 +74,7 @@ class Masa(nn.Module):
     one decides the parameter names, as in the published checkpoints. adapter: pyramid and fusion.
     The heads read the first ``roi_levels`` levels of the pyramid, the proposals all of them.
 
-    max_detections: of the distilled detection head, where `detect` is that head.
+    max_detections: of the distilled detection head.
     """
 
     def __init__(
@@ -136,6 +136,11 @@ class Masa(nn.Module):
         if hasattr(self.detector, "detect"):
             found: Detections = self.detector.detect(features.maps, features.geometry)
             return found
+        return self.detect_objects(features)
+
+    @torch.inference_mode()
+    def detect_objects(self, features: MasaFeatures) -> Detections:
+        """The distilled head: objects of any kind, label 0, ``max_detections`` at most."""
         size = (features.geometry.resized_height, features.geometry.resized_width)
         logits, deltas = self.rpn_head(features.pyramid)
         proposals, _ = propose(
