@@ -43,7 +43,7 @@ def read_recording(bag: Path) -> Recording:
         for message in reader.messages(TRACKS_TOPIC, DIAGNOSTICS_TOPIC):
             content = reader.decode(message)
             if message.topic == DIAGNOSTICS_TOPIC:
-                recording.lost = _lost(content)  # counted from the start: the last one has all
+                recording.lost = lost_by_cause(content)  # from the start on: the last has all
                 continue
             stamp_ns = header_stamp_ns(content)
             recording.tracks[stamp_ns] = tracks_of(content)
@@ -54,7 +54,8 @@ def read_recording(bag: Path) -> Recording:
     return recording
 
 
-def _lost(diagnostics: Any) -> dict[str, int]:
+def lost_by_cause(diagnostics: Any) -> dict[str, int]:
+    """Images that a node gave up since it started, of a message on /diagnostics."""
     pairs = [pair for status in diagnostics.status for pair in status.values]
     return {p.key[len(_LOST) :]: int(p.value) for p in pairs if p.key.startswith(_LOST)}
 

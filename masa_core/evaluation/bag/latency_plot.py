@@ -19,7 +19,7 @@ from masa_core.evaluation.bag.svg import (
 )
 
 _DOTS = 1500  # of more images, the slowest of each moment is shown
-_HEIGHT, _TOP, _LOST = 170, 8, 18
+_HEIGHT, _TOP, _LOST = 170, 8, 26
 _HISTOGRAM_BINS = 60
 
 
@@ -28,9 +28,10 @@ def draw_latency(run: Run, seconds: float) -> str:
     axis = TimeAxis(seconds)
     deadline_s = run.deadline_s or np.inf
     answered = [item.latency_s for item in run.timings if item.latency_s is not None]
-    highest = 1.15 * max([*answered, 1e-3])
+    highest = max([*answered, 1e-3])
     if deadline_s < 4 * highest:
-        highest = max(highest, 1.15 * deadline_s)
+        highest = max(highest, deadline_s)
+    highest = _round_above(highest)
     bottom = _TOP + _HEIGHT
 
     def y(latency_s: float) -> float:
@@ -50,8 +51,8 @@ def draw_latency(run: Run, seconds: float) -> str:
     lost_s = [item.played_s for item in run.timings if item.latency_s is None]
     for x, played_s in {round(axis.x(played_s)): played_s for played_s in lost_s}.items():
         words = f"image at {played_s:.2f} s: no tracks came"
-        parts.append(rectangle(x - 0.8, bottom + 4, 1.6, _LOST - 4, words, class_="lost"))
-    parts.append(label(LEFT - 8, bottom + _LOST - 2, "never answered", "row", text_anchor="end"))
+        parts.append(rectangle(x - 0.8, bottom + 8, 1.6, _LOST - 8, words, class_="lost"))
+    parts.append(label(LEFT - 8, bottom + _LOST - 3, "never answered", "row", text_anchor="end"))
     if deadline_s < highest:
         at = y(deadline_s)
         parts.append(
@@ -66,7 +67,8 @@ def draw_histogram(run: Run) -> str:
     latencies_ms = [item.latency_s * 1e3 for item in run.timings if item.latency_s is not None]
     if not latencies_ms:
         return ""
-    counts, edges = np.histogram(latencies_ms, _HISTOGRAM_BINS)
+    limits = (0.0, _round_above(max(latencies_ms)))
+    counts, edges = np.histogram(latencies_ms, _HISTOGRAM_BINS, limits)
     height, width = 90.0, (WIDTH - LEFT - RIGHT) / _HISTOGRAM_BINS
     parts = []
     for place, count in enumerate(counts.tolist()):
@@ -89,6 +91,12 @@ def draw_histogram(run: Run) -> str:
         parts.append(label(x, _TOP + height + 16, f"{edges[place]:.0f} ms", text_anchor="middle"))
     parts.append(label(LEFT - 8, _TOP + 12, f"{counts.max()} images", text_anchor="end"))
     return picture(_TOP + height + 24, parts, "Distribution of latencies")
+
+
+def _round_above(value: float) -> float:
+    """The next round number: 1, 1.5, 2, 3, 4, 6 or 8 times a power of ten."""
+    power = 10.0 ** np.floor(np.log10(value))
+    return next(power * step for step in (1, 1.5, 2, 3, 4, 6, 8, 10) if power * step > value)
 
 
 def _thinned(timings: Sequence[ImageTiming]) -> list[ImageTiming]:

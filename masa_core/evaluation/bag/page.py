@@ -190,21 +190,21 @@ def _events(title: str, shown: Sequence[EventPictures], assessment: Assessment, 
 def _live(assessment: Assessment) -> str:
     live: dict[str, Any] = assessment.report["live"]
     seconds = assessment.report["drive"]["seconds"]
-    latency = live["latency"]
-    shown = {
+    counts = {
         "images played": live["images_played"],
         "answered in time": live["answered_in_time"],
         "answered late": live["answered_late"],
         "never answered": live["never_answered"],
         **{f"lost: {cause}": count for cause, count in live["lost_by_cause"].items()},
-        "deadline": f"{1e3 * (live['deadline_s'] or 0):.0f} ms",
-        **{name.replace("_ms", ""): f"{value:.1f} ms" for name, value in latency.items()},
     }
+    values = {name.removesuffix("_ms"): f"{ms:.1f} ms" for name, ms in live["latency"].items()}
+    values["deadline"] = f"{1e3 * live['deadline_s']:.0f} ms"
     return (
         "<h2>In real time</h2><p class='note'>Latency is from the publication of an image to the "
         "arrival of its tracks. Images whose tracks came late or never are scored as empty.</p>"
         f"{draw_latency(assessment.run, seconds)}{draw_histogram(assessment.run)}"
-        f"{pairs_table(flat_pairs(shown))}"
+        f'<div class="beside">{pairs_table(flat_pairs(counts))}{pairs_table(flat_pairs(values))}'
+        "</div>"
     )
 
 
@@ -213,10 +213,11 @@ def _made(assessment: Assessment) -> str:
     losses = "".join(f"<li>{escape(loss)}</li>" for loss in report["losses"])
     frames = {n: v for n, v in report["frames"].items() if isinstance(v, int)}
     parts = ["<h2>How it was made</h2>"]
-    parts.append(f"<p>What is not in the figures:</p><ul>{losses}</ul>" if losses else "")
-    rows = flat_pairs({**report["drive"], **{f"frames {n}": v for n, v in frames.items()}})
-    rows += flat_pairs({f"SHA-256 of {name}": value for name, value in report["sha256"].items()})
-    rows += flat_pairs(report["speed"])
+    parts.append(f"<p>To be known of these figures:</p><ul>{losses}</ul>" if losses else "")
+    facts = {**report["drive"], **{f"frames {name}": value for name, value in frames.items()}}
+    facts |= {f"SHA-256 of {name}": value for name, value in report["sha256"].items()}
+    facts |= report["speed"]
+    rows = flat_pairs({name.replace("_", " "): value for name, value in facts.items()})
     parts.append(pairs_table(rows))
     parts.append("<details open><summary>Configuration</summary>")
     parts.append(pairs_table(flat_pairs(report["configuration"])) + "</details>")

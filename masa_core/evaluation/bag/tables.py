@@ -115,5 +115,5 @@ def flat_pairs(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, s
             rows += flat_pairs(value, f"{prefix}{name}.")
         else:
             text = f"{value:.6g}" if isinstance(value, float) else str(value)
-            rows.append((escape(prefix + name).replace("_", " "), escape(text)))
+            rows.append((escape(prefix + name), escape(text)))
     return rows

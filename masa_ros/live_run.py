@@ -1,0 +1,164 @@
+"""One run in real time: the bag played to a tracker node, and its answers recorded."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from tqdm import tqdm
+
+from masa_core.io.atomic import AtomicText
+from masa_ros.child_process import ChildProcess
+from masa_ros.demo_report import DIAGNOSTICS_TOPIC
+from masa_ros.listener import Listener, RunError
+from masa_ros.node_parameters import read_parameters
+
+_START_S = 180.0  # for the node to load its model, on a slow machine
+_ANSWER_S = 10.0  # for the services of a node that runs
+_QUIET_S = 3.0  # without tracks after the last image: the rest is lost
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """What is played, and where the answers come. detections: None where the node finds the boxes.
+
+    node: name of the node. parameters: of the node to start, or None for one that runs.
+    """
+
+    bag: Path
+    images: str
+    compressed: bool
+    detections: str | None
+    tracks: str
+    node: str
+    parameters: dict[str, Any] | None
+    params_file: Path | None = None
+    deadline_s: float = 0.5
+
+
+@dataclass(frozen=True)
+class Played:
+    """recording: the bag with what the node said. published_ns: when each image was published, wall
+    time. late_s: by how much the player was late. parameters: of the node; None if unknown."""
+
+    recording: Path
+    published_ns: list[int]
+    late_s: float
+    parameters: dict[str, Any] | None = field(default=None)
+
+
+def play_live(replayed: Replayed, folder: Path, images: int, progress: bool) -> Played:
+    """Plays the bag to the end. The recording is `folder`/tracks, which is replaced; the output of
+    the processes goes to node.log and player.log.
+
+    Raises RunError when the node or the player fails, or not one answer comes.
+    """
+    recording = folder / "tracks"
+    shutil.rmtree(recording, ignore_errors=True)
+    topics = {
+        replayed.tracks: "masa_ros/msg/TrackArray",
+        DIAGNOSTICS_TOPIC: "diagnostic_msgs/msg/DiagnosticArray",
+    }
+    with Listener("masa_evaluate_bag", recording, topics) as listener:
+        if replayed.parameters is None:
+            return _play(listener, None, replayed, folder, images, progress)
+        log = folder / "node.log"
+        with ChildProcess("masa_ros.tracker_node", *_arguments(replayed, folder), log=log) as node:
+            played = _play(listener, node, replayed, folder, images, progress)
+            code = node.stop()
+            if code != 0:
+                raise RunError(f"the node ended with exit code {code} after the drive: see {log}")
+        return played
+
+
+def _arguments(replayed: Replayed, folder: Path) -> list[str]:
+    """Of the node: its parameters, written to node.yaml, and where its topics are."""
+    file = AtomicText(folder / "node.yaml")
+    file.write(yaml.safe_dump({"/**": {"ros__parameters": replayed.parameters}}, sort_keys=False))
+    file.commit()
+    given = [folder / "node.yaml"]
+    if replayed.params_file is not None:
+        given.insert(0, replayed.params_file)
+    own = "image/compressed" if replayed.compressed else "image"
+    remaps = {own: replayed.images}
+    if replayed.detections is not None:
+        remaps["detections"] = replayed.detections
+    arguments = ["--ros-args"]
+    for path in given:
+        arguments += ["--params-file", str(path)]
+    for name, topic in remaps.items():
+        arguments += ["-r", f"{name}:={topic}"]
+    return arguments
+
+
+def _play(
+    listener: Listener,
+    node: ChildProcess | None,
+    replayed: Replayed,
+    folder: Path,
+    images: int,
+    progress: bool,
+) -> Played:
+    patience_s = _ANSWER_S if node is None else _START_S
+    if not listener.wait(lambda: listener.hears(replayed.tracks), patience_s, node):
+        where = "is one running?" if node is None else f"see {node.log}"
+        raise RunError(f"no node publishes on {replayed.tracks} after {patience_s:.0f} s: {where}")
+    parameters = read_parameters(listener, replayed.node, _ANSWER_S)
+    log, times = folder / "player.log", folder / "published.txt"
+    arguments = [str(replayed.bag), replayed.images]
+    arguments += [replayed.detections] if replayed.detections else []
+    arguments += ["--images", replayed.images, "--log", str(times), "--wait", str(patience_s)]
+    hide = None if not progress else False  # None: hide it where nobody looks
+    with (
+        ChildProcess("masa_ros.bag_replay", *arguments, log=log) as player,
+        tqdm(total=images, unit="frame", desc="playing", disable=hide) as bar,
+    ):
+        late_s = _wait_for_answers(listener, node, player, replayed, bar)
+    if listener.count(replayed.tracks) == 0:
+        raise RunError(f"the bag was played, and no tracks came on {replayed.tracks}")
+    published_ns = [int(line) for line in _lines(times)]
+    times.unlink()
+    return Played(folder / "tracks", published_ns, late_s, parameters)
+
+
+def _wait_for_answers(
+    listener: Listener,
+    node: ChildProcess | None,
+    player: ChildProcess,
+    replayed: Replayed,
+    bar: Any,
+) -> float:
+    """Until the player has ended and no more answers come; by how much it was late."""
+
+    def state() -> tuple[int, int | None]:
+        return listener.count(replayed.tracks), player.poll()
+
+    def moves(seconds: float) -> bool:
+        """Waits for an answer, or the end of the player; whether there was anything new."""
+        before = state()
+        moved = listener.wait(lambda: state() != before, seconds, node)
+        bar.update(state()[0] - before[0])
+        return moved
+
+    while player.poll() is None:
+        moves(_QUIET_S)
+    if player.poll() != 0:
+        raise RunError(f"the player ended with exit code {player.poll()}: {_last_line(player.log)}")
+    said = json.loads(next(line for line in _lines(player.log) if line.startswith("{")))
+    while state()[0] < said["sent"] and moves(max(_QUIET_S, replayed.deadline_s)):
+        pass
+    before = listener.count(DIAGNOSTICS_TOPIC)  # two more hold all that was lost
+    listener.wait(lambda: listener.count(DIAGNOSTICS_TOPIC) >= before + 2, _QUIET_S, node)
+    return float(said["late_s"])
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8").splitlines()
+
+
+def _last_line(path: Path) -> str:
+    return next((line for line in reversed(_lines(path)) if line.strip()), f"see {path}")
