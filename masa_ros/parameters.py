@@ -73,7 +73,7 @@ class Settings:
         choices=("reliable", "best_effort"),
     )
     image_depth: int = _setting(
-        5, "QoS of the image subscription: images that the middleware keeps", low=1, high=100
+        10, "QoS of the image subscription: images that the middleware keeps", low=1, high=100
     )
     detections_reliability: str = _setting(
         "reliable",

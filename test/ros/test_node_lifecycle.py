@@ -156,6 +156,7 @@ def test_no_image_is_explained_once(start: Any) -> None:
     assert status["level"] == "1" and status["message"].startswith("no image for ")
     assert tracker.log.count("nothing has come on") == 1
     assert "/cam/front (sensor_msgs/msg/Image), /cam/front/compressed (" in tracker.log
+    assert "/masa/" not in tracker.log, "its own topics are no answer"
 
 
 def test_a_best_effort_camera_is_explained_and_can_be_heard(start: Any) -> None:
