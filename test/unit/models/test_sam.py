@@ -15,6 +15,7 @@ from segment_anything.modeling import Sam as PackageSam  # noqa: E402
 from torch import nn  # noqa: E402
 
 from masa_core.masks import paste_mask  # noqa: E402
+from masa_core.models.backbones import lean_attention  # noqa: E402
 from masa_core.models.preprocess import Preprocessing  # noqa: E402
 
 from .golden import assert_close  # noqa: E402
@@ -29,7 +30,8 @@ def sam():
 
 
 @torch.inference_mode()
-def test_one_pass_gives_the_taps_and_the_image_embedding(sam):
+def test_one_pass_gives_the_taps_and_the_image_embedding(sam, monkeypatch):
+    monkeypatch.setattr(lean_attention, "_QUERIES", 24)  # three rows of eight tokens at a time
     package = ImageEncoderViT(
         img_size=SIZE,
         embed_dim=24,
