@@ -29,7 +29,7 @@ from masa_ros.image_messages import image_message
 from masa_ros.msg import TrackArray
 
 ROOT = Path(__file__).parents[2]
-PATIENCE_S = 30.0  # of a wait that ends as soon as what it waits for has come
+PATIENCE_S = 60.0  # of a test, on a machine that may be busy
 SECOND = 1_000_000_000
 TRANSITIONS = {"configure": 1, "cleanup": 2, "activate": 3, "deactivate": 4}
 

@@ -281,7 +281,7 @@ def test_help_is_cheap_and_names_every_command() -> None:
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     for command in cli.COMMANDS:
-        assert command.__name__.rpartition(".")[2] in result.stdout
+        assert command.__name__.rpartition(".")[2].replace("_", "-") in result.stdout
 
 
 def test_the_demo_without_ros_says_what_to_install(
