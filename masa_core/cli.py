@@ -17,9 +17,10 @@ from masa_core.commands import (
     evaluate_bag,
     export,
     track,
+    tune,
 )
 
-COMMANDS = (track, evaluate, evaluate_bag, drive, bench, demo, export, convert, download)
+COMMANDS = (track, evaluate, evaluate_bag, tune, drive, bench, demo, export, convert, download)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

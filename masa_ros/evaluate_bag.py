@@ -11,7 +11,7 @@ from typing import Any
 
 from masa_core.cli import main as masa
 from masa_core.commands import CommandError
-from masa_core.commands.options import tracker_config
+from masa_core.commands.options import tracker_config, tracker_settings
 from masa_core.evaluation.bag.camera import Camera
 from masa_core.evaluation.bag.provenance import model_hash
 from masa_core.evaluation.bag.run import Run
@@ -122,7 +122,7 @@ def _parameters(args: argparse.Namespace, camera: Camera, detections: str | None
         if value != getattr(settings, name)
     }
     config = tracker_config(args.tracker, args.set)
-    changed = {text.partition("=")[0].strip() for text in args.set}
+    changed = tracker_settings(args.set)
     tracker = {"preset": args.tracker} | {name: getattr(config, name) for name in sorted(changed)}
     if args.params_file is None or changed:
         parameters["tracker"] = tracker

@@ -64,16 +64,21 @@ def add_pipeline_options(parser: argparse.ArgumentParser) -> None:
 
 def tracker_config(preset: str, settings: list[str]) -> TrackerConfig:
     """Of `--tracker` and `--set`. Raises CommandError for an unknown name or a bad value."""
+    try:
+        return TrackerConfig.preset(preset, **tracker_settings(settings))
+    except ValueError as error:
+        raise CommandError(str(error)) from error
+
+
+def tracker_settings(settings: list[str]) -> dict[str, bool | int | float | str]:
+    """Names and values of `--set`. Raises CommandError for one without a value."""
     overrides = {}
     for setting in settings:
         name, equals, value = setting.partition("=")
         if not equals:
             raise CommandError(f"--set {setting}: write it as NAME=VALUE")
         overrides[name.strip()] = _number_or_text(value.strip())
-    try:
-        return TrackerConfig.preset(preset, **overrides)
-    except ValueError as error:
-        raise CommandError(str(error)) from error
+    return overrides
 
 
 def load_pipeline(

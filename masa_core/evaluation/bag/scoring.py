@@ -101,13 +101,20 @@ def score(
             "settings": report["settings"],
             "per_class": tables,
         }
-    report = _evaluate(truth, answers, classes.one, kept)
-    sections["all_objects"] = {
+    sections["all_objects"] = score_objects(truth, answers, classes, kept)
+    return sections
+
+
+def score_objects(
+    truth: Truth, answers: Sequence[Answer], classes: Classes, families: Sequence[str]
+) -> dict[str, Any]:
+    """The section all_objects alone. families: of CLEAR and HOTA."""
+    report = _evaluate(truth, answers, classes.one, families)
+    return {
         "protocol": "bdd_mot, all objects as one class",
         "settings": report["settings"],
-        "figures": {family: report["per_class"][family][ONE_CLASS] for family in kept},
+        "figures": {family: report["per_class"][family][ONE_CLASS] for family in families},
     }
-    return sections
 
 
 def _evaluate(

@@ -1,0 +1,3 @@
+"""Search of tracker parameters on rosbags: `masa tune`. Needs the extra ``tune``."""
+
+from __future__ import annotations
