@@ -125,7 +125,8 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 
     card = path.with_suffix(".yaml")
     if card.is_file():
-        expected = yaml.safe_load(card.read_text(encoding="utf-8")).get("sha256")
+        content = yaml.safe_load(card.read_text(encoding="utf-8"))
+        expected = content.get("sha256") if isinstance(content, Mapping) else None
         if expected != sha256(path):
             raise ModelError(f"{path} has not the SHA-256 that {card.name} says; convert it again")
     try:
