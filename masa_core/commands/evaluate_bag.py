@@ -126,6 +126,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     # Here, because making the parser must be cheap.
+    from masa_core.evaluation import protocol_settings
     from masa_core.evaluation.bag.assessment import assess
     from masa_core.evaluation.bag.baseline import check_same_drive, compare, read_baseline
     from masa_core.evaluation.bag.camera import read_camera
@@ -134,6 +135,7 @@ def _run(args: argparse.Namespace) -> int:
     from masa_core.evaluation.bag.summary import as_text
     from masa_core.evaluation.bag.truth import read_truth
 
+    protocol_settings("bdd_mot")  # raises where its packages are missing, before the work
     camera = read_camera(args.source, args.topic)
     where = truth_source(args.truth, args.source)
     truth = read_truth(camera, where, truth_options(args))

@@ -96,10 +96,12 @@ def run(args: argparse.Namespace) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     from masa_core.commands.tuning_drives import open_drives
+    from masa_core.evaluation import protocol_settings
     from masa_core.evaluation.tuning.outcome import write_outcome
     from masa_core.evaluation.tuning.search import OtherSearchError, Search
     from masa_core.evaluation.tuning.space import read_space, whole_space
 
+    protocol_settings("bdd_mot")  # raises where its packages are missing, before the work
     fixed = tracker_settings(args.set)
     if args.space is not None and fixed:
         raise CommandError("--set: with --space, write it under 'fixed' in that file")

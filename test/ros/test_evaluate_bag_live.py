@@ -17,6 +17,8 @@ sys.path.insert(0, str(ROOT / "test" / "unit"))
 from bag_drives import write_json
 from fakes import START_NS, BagMaker
 
+pytest.importorskip("trackeval")
+
 PERIOD_NS = 100_000_000
 FRAMES = 24
 EVERY = 2  # so manieth image is labelled

@@ -33,6 +33,8 @@ from masa_core.io.source import SourceError
 from masa_core.io.track_messages import TrackMessages
 from masa_core.structures import Tracks
 
+pytest.importorskip("trackeval")
+
 
 def matched(labels, images, tolerance):
     stamps = [np.array(values, np.int64) for values in (labels, images)]

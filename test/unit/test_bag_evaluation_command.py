@@ -20,6 +20,8 @@ from masa_core.evaluation.bag import thumbnails
 from masa_core.runtime import load
 from masa_core.runtime.bundle import sha256
 
+pytest.importorskip("trackeval")
+
 FRAMES = 60
 ARGUMENTS = ("drive", "--truth", "truth.json", "--tracker", "masa_tao", "--output", "out")
 

@@ -241,6 +241,7 @@ def test_the_best_values_are_a_parameter_file_of_the_node(tmp_path):
 def bags(monkeypatch, tmp_path):
     """Two drives with their truth inside, and a model that counts how often it is loaded."""
     pytest.importorskip("optuna")
+    pytest.importorskip("trackeval")
     monkeypatch.chdir(tmp_path)
     loaded = []
 

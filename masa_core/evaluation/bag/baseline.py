@@ -118,8 +118,13 @@ def compare(
     then["model SHA-256"], now["model SHA-256"] = (
         str(r["sha256"]["model"]) for r in (baseline, report)
     )
-    names = [name for name in {**then, **now} if then.get(name) != now.get(name)]
-    differing = [(name, then.get(name, "-"), now.get(name, "-")) for name in names]
+    same_mode = baseline["mode"] == report["mode"]  # else one of them has a node's parameters
+    names = [name for name in {**then, **now} if same_mode or (name in then and name in now)]
+    differing = [
+        (name, then.get(name, "-"), now.get(name, "-"))
+        for name in names
+        if then.get(name) != now.get(name)
+    ]
     return Comparison(path, changes, differing, tolerance)
 
 
