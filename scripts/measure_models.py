@@ -112,10 +112,8 @@ def measure_everything(args: argparse.Namespace) -> None:
     model = models.load("masa_sam_vitb", args.device, args.dtype, random_weights=True)
     frame = picture()
     sam = Sam(PackageEncoder(model), model.detector.prompt_encoder, model.detector.mask_decoder)
-    # No thresholds: random weights satisfy none, and trained ones would leave more to do.
-    generator = SamAutomaticMaskGenerator(
-        sam.eval(), pred_iou_thresh=-1e9, stability_score_thresh=-1e9
-    )
+    # Its thresholds drop all masks of random weights: what it would do with them is not counted.
+    generator = SamAutomaticMaskGenerator(sam.eval())
     show(
         in_turns(
             {
