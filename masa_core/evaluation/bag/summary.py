@@ -17,7 +17,7 @@ def as_text(assessment: Assessment, comparison: Comparison | None, folder: Path)
     """A few lines for people."""
     report = assessment.report
     frames = report["frames"]
-    lines = ["to be known:", *(f"  {loss}" for loss in report["losses"])] if report["losses"] else []
+    lines = [f"to be known: {loss}" for loss in report["losses"]]
     lines.append(
         f"scored {frames['scored']} of {frames['labelled']} labelled frames, "
         f"{report['drive']['images']} images, {report['events']['objects']} objects"
