@@ -54,6 +54,8 @@ def _bundle(model: Masa, size: tuple[int, int], files: dict[str, str]) -> dict[s
             "graph": "image.onnx",
             "input": "image",
             "size": list(size),
+            "long_side": model.preprocessing.long_side,
+            "short_side": model.preprocessing.short_side,
             "channels": "rgb",
             "mean": list(MEAN_RGB),
             "std": list(STD_RGB),

@@ -33,6 +33,8 @@ class ImageSpec:
     pixels: int = 0  # frames are stretched to about this area, px
     multiple: int = 0  # height and width are multiples of this, px
     size: tuple[int, ...] = ()  # height, width: frames are fitted in, top left, their shape kept
+    long_side: int = 0  # of the fitted frame at most, px; 0: as large as `size` allows
+    short_side: int = 0
 
     def __post_init__(self) -> None:
         if self.size:

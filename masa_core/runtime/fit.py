@@ -32,6 +32,10 @@ def _fitted(frame_bgr: Frame, spec: ImageSpec) -> tuple[NDArray[np.float32], tup
     """As the torch models do: floats are resized, and the padding is zero after normalising."""
     height, width = frame_bgr.shape[:2]
     scale = min(spec.size[0] / height, spec.size[1] / width)
+    if spec.long_side:
+        scale = min(scale, spec.long_side / max(height, width))
+    if spec.short_side:
+        scale = min(scale, spec.short_side / min(height, width))
     rows, columns = (max(int(side * scale + 0.5), 1) for side in (height, width))
     resized = cv2.resize(frame_bgr.astype(np.float32), (columns, rows))
     if spec.channels == "rgb":

@@ -147,14 +147,16 @@ class WindowAttention(nn.Module):
     def forward(self, windows: Tensor, mask: Tensor | None) -> Tensor:
         """(B, n, T, C) tokens of n windows -> the same shape. mask: (n, 1, T, T), additive."""
         batch, n, tokens, dims = windows.shape
-        qkv = self.qkv(windows).view(batch, n, tokens, 3, self.heads, dims // self.heads)
-        query, key, value = qkv.permute(3, 0, 1, 4, 2, 5)
+        qkv = self.qkv(windows).view(batch * n, tokens, 3, self.heads, dims // self.heads)
+        query, key, value = qkv.permute(2, 0, 3, 1, 4)
         bias = self.relative_position_bias_table[self.relative_position_index.flatten()]
         bias = bias.view(tokens, tokens, self.heads).permute(2, 0, 1)
         if mask is not None:
-            bias = bias + mask
+            bias = (bias + mask).repeat(batch, 1, 1, 1)
         out = F.scaled_dot_product_attention(query, key, value, attn_mask=bias)
-        return self.proj(out.transpose(2, 3).flatten(3))
+        # A copy by name: the ONNX exporter takes a reshape of this for a view, which it is not.
+        out = out.transpose(1, 2).clone(memory_format=torch.contiguous_format)
+        return self.proj(out.view(windows.shape))
 
 
 def relative_position_index(window: int) -> Tensor:

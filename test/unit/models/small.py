@@ -39,7 +39,7 @@ def small_masa() -> Masa:
     torch.manual_seed(0)
     return Masa(
         "small",
-        Preprocessing(SIZE, SIZE, 32),
+        Preprocessing(SIZE - 6, SIZE, 32),  # not a multiple: part of the input is padding
         (FPN([8] * 4, 32), DeformFusion(32)),
         RPN(32),
         BoxHead(32, 64, convs=1, fcs=1),

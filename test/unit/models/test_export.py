@@ -43,6 +43,7 @@ def test_a_bundle_equals_its_model(pair, size):
     model, bundle = pair
     picture = frame(*size)
     ours, theirs = bundle.encode(picture), model.encode(picture)
+    assert np.allclose(ours.scale, theirs.scale * 2)
     for i in range(4):
         difference = np.abs(ours.tensors[f"level{i}"] - theirs.pyramid[i].numpy())
         assert difference.max() < 1e-3
