@@ -56,7 +56,7 @@ $(VENV)/package: $(VENV)/requirements setup.py $(SOURCES)
 
 $(VENV)/tests: $(VENV)/requirements $(shell find $(VISION_MSGS) -type f) | $(VENV)/package
 	@echo "masa_ros: installing what the tests need, PyTorch among it: some minutes, 6 GB"
-	@$(PIP) -e ".[dev,eval,export,tune]"
+	@$(PIP) -e ".[dev,eval,train,tune]"
 # trackeval brings opencv-python, which takes the place of the headless one and wants libGL.
 	@$(BIN)/python -m pip --quiet uninstall --yes opencv-python
 	@$(PIP) --force-reinstall --no-deps opencv-python-headless
