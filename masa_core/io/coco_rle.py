@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from masa_core.masks.compact import encode_mask, paste_mask
 from masa_core.structures import Mask
 
+_MAX_GROUP = 8  # of a number, from 0: 45 bits, far above any image
+
 
 def to_coco_rle(mask: Mask, height: int, width: int) -> dict[str, Any]:
     """``{"counts": str, "size": [height, width]}`` of the mask in a frame of that size.
@@ -43,29 +45,40 @@ def from_coco_rle(rle: Mapping[str, Any]) -> Mask:
         runs = np.asarray(counts if isinstance(counts, list) else _expand(counts), np.int64)
     except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
         raise ValueError(f"a mask's run lengths cannot be read: {error!r}") from error
-    if runs.ndim != 1 or runs.min(initial=0) < 0 or runs.sum() != height * width or height < 0:
+    pixels = height * width
+    within = runs.ndim == 1 and height >= 0 and runs.min(initial=0) >= 0
+    if not within or runs.max(initial=0) > pixels or runs.sum() != pixels:
         raise ValueError(f"a mask's run lengths do not fill its frame of {width}x{height} px")
+    ends = np.cumsum(runs)
+    marked = np.flatnonzero(runs[1::2]) * 2 + 1
+    if not marked.size:
+        return encode_mask(np.zeros((0, 0), bool))
+    # Only the columns that the mask reaches are painted: of a large frame, they are few.
+    left, right = int(ends[marked[0] - 1]) // height, int(ends[marked[-1]] - 1) // height + 1
+    runs = np.diff(np.clip(ends, left * height, right * height), prepend=left * height)
     columns = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
-    return encode_mask(columns.reshape(width, height).T)
+    return encode_mask(columns.reshape(right - left, height).T, x=left)
 
 
-def _expand(text: str | bytes) -> list[int]:
+def _expand(text: str | bytes) -> NDArray[np.int64]:
     """Undo `_compress`."""
-    runs: list[int] = []
-    value = shift = 0
-    for character in text.encode("ascii") if isinstance(text, str) else text:
-        group = character - 48
-        if not 0 <= group < 64 or shift > 40:
-            raise ValueError(f"character {character}")
-        value |= (group & 0x1F) << shift
-        shift += 5
-        if not group & 0x20:
-            if group & 0x10:
-                value -= 1 << shift
-            runs.append(value + runs[-2] if len(runs) > 2 else value)
-            value = shift = 0
-    if shift:
+    data = np.frombuffer(text.encode("ascii") if isinstance(text, str) else text, np.uint8)
+    groups = data.astype(np.int64) - 48
+    if groups.size == 0:
+        return groups
+    if groups.min() < 0 or groups.max() >= 64:
+        raise ValueError("a character that means nothing")
+    last = np.flatnonzero(groups < 0x20)  # the last group of each number
+    if last.size == 0 or last[-1] != groups.size - 1:
         raise ValueError("they end in the middle of a number")
+    first = np.concatenate(([0], last[:-1] + 1))
+    place = np.arange(groups.size) - np.repeat(first, last - first + 1)
+    if place.max() > _MAX_GROUP:
+        raise ValueError("a number is too large")
+    runs = np.add.reduceat((groups & 0x1F) << (5 * place), first)
+    runs -= (groups[last] & 0x10) << (5 * place[last] + 1)  # the sign
+    runs[1::2] = np.cumsum(runs[1::2])
+    runs[2::2] = np.cumsum(runs[2::2])
     return runs
 
 
