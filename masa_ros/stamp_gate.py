@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from masa_ros.stamp_join import JUMP_BACK_NS
+from masa_core.io.epochs import JUMP_BACK_NS
 
 
 class StampGate:

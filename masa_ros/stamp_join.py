@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from masa_core.io.epochs import JUMP_BACK_NS
+
 ImageT = TypeVar("ImageT")
 DetectionsT = TypeVar("DetectionsT")
-
-# An image older than the newest one by more than this says that the clock went back.
-JUMP_BACK_NS = 1_000_000_000
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,8 @@ their names), or a rosbag2 (its folder, or an .mcap or .db3 file).
 Without an output option, the tracks go to NAME.mot.txt in the current folder, where
 NAME is that of SOURCE. Outputs appear when they are complete; files are replaced, bags
 are not. Ctrl-C stops after the frame in hand: the outputs then hold what was tracked
-until there (exit code 130).
+until there (exit code 130). Where the stamps of a bag go back by more than a second,
+tracking begins anew, with ids that were not used before.
 """
 
 
@@ -145,6 +146,7 @@ def _track(
     """Whether everything was tracked."""
     from tqdm import tqdm
 
+    epoch = first_id = 0
     total = min(filter(None, (length, args.max_frames)), default=None)
     hide = False if args.progress else None  # None: hide it where nobody looks
     with tqdm(total=total, unit="frame", disable=hide) as bar:
@@ -154,7 +156,11 @@ def _track(
             if item is None:
                 return True
             frame, detections = item
+            if frame.epoch != epoch:
+                pipeline.reset()
+                epoch, first_id = frame.epoch, max(tally.ids, default=-1) + 1
             tracks = pipeline.step(frame.image, frame.stamp_ns, detections)
+            tracks.ids = tracks.ids + first_id  # files of results know no epochs
             with tally.timed("write"):
                 outputs.write(frame, tracks)
             tally.add(tracks, pipeline.timings)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from masa_core.io.bag import BagReader
+from masa_core.io.epochs import Epochs
 from masa_core.io.folder import DEFAULT_FPS
 from masa_core.io.image_decoding import ImageError, decode_compressed, decode_image
 from masa_core.io.source import Source, SourceError, SourceFrame
@@ -25,7 +26,8 @@ _FPS_MESSAGES = 30  # of the start of the bag, from which the frame rate is esti
 class BagSource(Source):
     """Images in order of recording, stamped with their header's stamp.
 
-    An image that its driver did not stamp (0) gets the time at which it was recorded.
+    An image that its driver did not stamp (0) gets the time at which it was recorded. Where stamps
+    go back by more than a second, a new epoch begins, as in the node.
     Raises SourceError where `topic` is None and the bag has several image topics, or none.
     """
 
@@ -48,7 +50,7 @@ class BagSource(Source):
         self._reader.close()
 
     def __iter__(self) -> Iterator[SourceFrame]:
-        index = -1
+        index, epochs = -1, Epochs()
         for index, message in enumerate(self._reader.messages(self.topic)):
             try:
                 content = self._reader.decode(message)
@@ -61,7 +63,13 @@ class BagSource(Source):
                 continue
             stamp_ns = header_stamp_ns(content) or message.received_ns
             yield SourceFrame(
-                image, stamp_ns, str(stamp_ns), index, content.header.frame_id, message.received_ns
+                image,
+                stamp_ns,
+                str(stamp_ns),
+                index,
+                content.header.frame_id,
+                message.received_ns,
+                epochs.of(stamp_ns),
             )
         self.count_missing(index + 1)
 

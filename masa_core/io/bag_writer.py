@@ -63,7 +63,7 @@ class BagWriter:
         received_ns = frame.stamp_ns if frame.received_ns is None else frame.received_ns
         if self._copy is not None:
             self._copy.until(received_ns)
-        message = self._messages.message(tracks, frame.stamp_ns, frame.frame_id)
+        message = self._messages.message(tracks, frame.stamp_ns, frame.frame_id, frame.epoch)
         raw = self._typestore.serialize_cdr(message, TRACK_ARRAY)
         self._writer.write(self._tracks, received_ns, raw)
 

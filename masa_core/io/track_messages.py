@@ -28,11 +28,11 @@ class TrackMessages:
         self._names = names
         self._model = model
 
-    def message(self, tracks: Tracks, stamp_ns: int, frame_id: str) -> Any:
+    def message(self, tracks: Tracks, stamp_ns: int, frame_id: str, epoch: int = 0) -> Any:
         """The tracks of the image with that stamp. What a tracker did not add is 0."""
         header = self._header(stamp=self._stamp(stamp_ns), frame_id=frame_id)
         rows = [self._row(tracks, row, stamp_ns) for row in range(len(tracks))]
-        return self._track_array(header=header, epoch=0, model=self._model, tracks=rows)
+        return self._track_array(header=header, epoch=epoch, model=self._model, tracks=rows)
 
     def _row(self, tracks: Tracks, row: int, stamp_ns: int) -> Any:
         class_id, label = self._names.name(int(tracks.labels[row]))

@@ -91,6 +91,22 @@ def test_all_outputs_say_the_same(tmp_path: Path) -> None:
         assert len(list(source)) == 6
 
 
+def test_where_the_clock_of_a_bag_goes_back_tracking_begins_anew(tmp_path: Path) -> None:
+    second = 1_000_000_000
+    stamps = [s * second for s in (50, 51, 50, 52, 50)]  # the third is late, no more; the last not
+    with BagMaker(tmp_path / "drive") as bag:
+        for index, stamp_ns in enumerate(stamps):
+            bag.image("/camera", stamp_ns, picture(0), received_ns=60 * second + index)
+    assert track("drive", "--mot", "o.txt", "--bag", "o") == 0
+    rows = mot_rows("o.txt")
+    ids = [set(rows[rows[:, 0] == frame, 1]) for frame in range(1, 6)]
+    assert ids == [{0, 1, 2}] * 4 + [{3, 4, 5}]
+    with BagReader("o") as reader:
+        arrays = [reader.decode(message) for message in reader.messages("/masa/tracks")]
+    assert [array.epoch for array in arrays] == [0, 0, 0, 0, 1]
+    assert [{track.id for track in array.tracks} for array in arrays] == ids
+
+
 def test_the_tracker_and_the_classes_are_set(tmp_path: Path) -> None:
     write_folder(tmp_path / "drive", 3)
     assert track("drive", "--classes", "person", "dog", "--set", "fps=5") == 0

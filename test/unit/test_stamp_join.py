@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from masa_ros.stamp_join import JUMP_BACK_NS, Pair, StampJoin
+from masa_core.io.epochs import JUMP_BACK_NS
+from masa_ros.stamp_join import Pair, StampJoin
 
 CAPACITY = 4
 STEP_NS = 33_333_333

@@ -29,10 +29,11 @@ class Answer:
     scores: list[float] = field(default_factory=list)
 
 
-def answer_of(tracks: Tracks, classes: Sequence[str]) -> Answer:
-    """classes: names of the labels."""
+def answer_of(tracks: Tracks, classes: Sequence[str], epoch: int = 0) -> Answer:
+    """classes: names of the labels. Ids of a later epoch are written "epoch.id"."""
+    before = f"{epoch}." if epoch else ""
     return Answer(
-        [str(track_id) for track_id in tracks.ids.tolist()],
+        [f"{before}{track_id}" for track_id in tracks.ids.tolist()],
         [class_name(label, classes) for label in tracks.labels.tolist()],
         tracks.boxes.tolist(),
         tracks.scores.tolist(),

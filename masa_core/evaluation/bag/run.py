@@ -70,7 +70,7 @@ def track_offline(
     from tqdm import tqdm
 
     wanted, answers, steps_s = set(labelled), {}, []
-    begin = time.perf_counter()
+    epoch, begin = 0, time.perf_counter()
     hide = None if progress is None else not progress
     for frame in tqdm(source, total=source.length, unit="frame", disable=hide):
         found = None
@@ -80,11 +80,14 @@ def track_offline(
                 reason = f"no message has the stamp of frame {frame.name}"
                 source.count_unreadable("no detections", reason)
                 continue
+        if frame.epoch != epoch:
+            pipeline.reset()
+            epoch = frame.epoch
         step = time.perf_counter()
         tracks = pipeline.step(frame.image, frame.stamp_ns, found)
         steps_s.append(time.perf_counter() - step)
         if frame.index in wanted:
-            answers[frame.index] = answer_of(tracks, words)
+            answers[frame.index] = answer_of(tracks, words, epoch)
     if not steps_s:
         return answers, {}
     p50, p99 = np.percentile(steps_s, (50, 99)) * 1e3

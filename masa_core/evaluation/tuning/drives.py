@@ -10,6 +10,7 @@ from masa_core.evaluation.bag.answers import Answer, answer_of, answers_at
 from masa_core.evaluation.bag.scoring import Classes, score_objects
 from masa_core.evaluation.bag.truth import Truth
 from masa_core.evaluation.tuning.cache import read_classes, read_frames
+from masa_core.io.epochs import Epochs
 from masa_core.tracking import Tracker, TrackerConfig
 
 # Figure -> its family. They are of all objects as one class: what a tracker decides is identity.
@@ -31,10 +32,15 @@ class TuningDrive:
         tracker = Tracker(config)
         words, wanted = read_classes(self.cache), set(self.truth.images)
         by_image: dict[int, Answer] = {}
+        epochs, last = Epochs(), 0
         for frame in read_frames(self.cache):
+            epoch = epochs.of(frame.stamp_ns)
+            if epoch != last:
+                tracker.reset()
+                last = epoch
             tracks = tracker.update(frame.detections, frame.embeddings, frame.stamp_ns)
             if frame.image in wanted:
-                by_image[frame.image] = answer_of(tracks, words)
+                by_image[frame.image] = answer_of(tracks, words, epoch)
         family = OBJECTIVES[objective]
         answers = answers_at(self.truth, by_image)
         section = score_objects(self.truth, answers, self.classes, [family])
