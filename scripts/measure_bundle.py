@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from masa_core import Detections
 from masa_core.detectors import decode
 from masa_core.runtime import Model
-from masa_core.runtime.ort import OrtModel, open_session
+from masa_core.runtime.ort import OrtModel
+from masa_core.runtime.session import open_session
 from masa_core.tracking.association import bisoftmax, box_iou, cosine
 
 IOU, SCORE = 0.5, 0.5  # of a detection that counts

@@ -50,14 +50,41 @@ class ImageSpec:
 
 @dataclass(frozen=True)
 class EmbeddingSpec:
-    """`embedding`: the graph from feature maps and boxes to embeddings.
+    """`embedding`: the graph from feature maps and boxes to `embeddings` (N, D) float32.
 
-    Its input `boxes` is (N, 4) float32, x1 y1 x2 y2 in pixels of the network input. Every other
-    input has the name of an output of the image graph (or of its input). Its output `embeddings`
-    is (N, D) float32.
+    Its inputs may be `boxes` (N, 4) float32, x1 y1 x2 y2 in pixels of the network input, and
+    `crops` (N, 3, *crop) float32, the boxes cut out of the frame itself: BGR, 0..255. Every other
+    input has the name of an output of the image graph (or of its input).
     """
 
     graph: str  # file name in the bundle
+    crop: tuple[int, ...] = ()  # height and width of `crops`, px; leave out without them
+
+    def __post_init__(self) -> None:
+        if self.crop and (len(self.crop) != 2 or min(self.crop) < 1):
+            raise ValueError(f"'crop' must be height and width, got {list(self.crop)}")
+
+
+@dataclass(frozen=True)
+class MasksSpec:
+    """`masks`: the graph from feature maps and `boxes` to `masks` (N, h, w) float32.
+
+    They are the probabilities of the object's pixels, stretched over its box; otherwise as the
+    graph of the embedding, without crops.
+    """
+
+    graph: str
+
+
+@dataclass(frozen=True)
+class ProposalsSpec:
+    """`proposals`: the graph from feature maps to objects of any kind, duplicates removed.
+
+    Its outputs are `boxes` (M, 4) float32 in pixels of the network input and `scores` (M,) in
+    0..1. It may have an input `size` as the image graph.
+    """
+
+    graph: str
 
 
 @dataclass(frozen=True)
@@ -71,6 +98,8 @@ class Bundle:
     image: ImageSpec
     embedding: EmbeddingSpec
     detector: DetectorSpec | None = None
+    masks: MasksSpec | None = None
+    proposals: ProposalsSpec | None = None
     provenance: dict[str, str] = field(default_factory=dict)  # for people
 
 
@@ -86,7 +115,8 @@ def read_bundle(folder: Path) -> Bundle:
     if not isinstance(content, Mapping) or content.get("format") != FORMAT:
         raise ModelError(f"{path} must say 'format: {FORMAT}', the format that is read here")
     bundle = _section(Bundle, {**content, "folder": folder}, str(path))
-    graphs = [bundle.image.graph, bundle.embedding.graph]
+    parts = (bundle.image, bundle.embedding, bundle.masks, bundle.proposals)
+    graphs = [part.graph for part in parts if part]
     if missing := [name for name in graphs if name not in bundle.files]:
         raise ModelError(f"{path}: 'files' lacks the SHA-256 of {missing[0]}")
     for name, digest in bundle.files.items():
@@ -148,6 +178,8 @@ _SECTIONS = {
     "ImageSpec": ImageSpec,
     "EmbeddingSpec": EmbeddingSpec,
     "DetectorSpec | None": DetectorSpec,
+    "MasksSpec | None": MasksSpec,
+    "ProposalsSpec | None": ProposalsSpec,
 }
 _T = TypeVar("_T")
 

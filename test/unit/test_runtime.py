@@ -11,6 +11,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 import yaml
@@ -22,7 +23,8 @@ from masa_core import load_model
 from masa_core.assets import asset_path
 from masa_core.runtime import Model, ModelError
 from masa_core.runtime.fit import network_size
-from masa_core.runtime.ort import OrtModel, open_session
+from masa_core.runtime.ort import OrtModel
+from masa_core.runtime.session import open_session
 from masa_core.tracking.association import box_iou
 
 BUNDLE = asset_path("nanodet_masa")
@@ -226,7 +228,7 @@ def test_a_graph_that_is_none(copy: Path) -> None:
         (lambda c: c["image"].update(pixels=True), "'pixels' is wrong"),
         (lambda c: c["image"].update(multiple=0), "'multiple'"),
         (lambda c: c["image"].update(input="frame"), "has the inputs ['image'], not 'frame'"),
-        (lambda c: c["embedding"].update(graph="image.onnx"), "an input 'boxes'"),
+        (lambda c: c["embedding"].update(graph="image.onnx"), "no output 'embeddings'"),
         (lambda c: c["image"].update(std=[1, 1, 0]), "'std'"),
         (lambda c: c.update(image=None), "'image' must hold"),
         (lambda c: c["detector"].update(layout="nanodt"), "did you mean 'nanodet'?"),
@@ -282,3 +284,100 @@ def test_a_torch_model_without_torch(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_onnxruntime_is_loaded_with_the_first_bundle_only() -> None:
     code = "import sys, masa_core.runtime; sys.exit('onnxruntime' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def graph(path: Path, nodes: list, inputs: dict, outputs: dict) -> None:
+    values = [
+        [onnx.helper.make_tensor_value_info(n, onnx.TensorProto.FLOAT, s) for n, s in side.items()]
+        for side in (inputs, outputs)
+    ]
+    model = onnx.helper.make_model(
+        onnx.helper.make_graph(nodes, "head", *values),
+        opset_imports=[onnx.helper.make_opsetid("", 18)],
+        ir_version=9,
+    )
+    onnx.save(model, path)
+
+
+def add_head(bundle: Path, section: str, name: str, **more: object) -> None:
+    def change(content: dict) -> None:
+        content[section] = {"graph": name, **more}
+        digest = hashlib.sha256((bundle / name).read_bytes()).hexdigest()
+        content["files"][name] = digest
+
+    edit(bundle, change)
+
+
+def test_crops_are_cut_from_the_frame_itself(copy: Path) -> None:
+    mean = onnx.helper.make_node("GlobalAveragePool", ["crops"], ["pooled"])
+    flat = onnx.helper.make_node("Flatten", ["pooled"], ["embeddings"])
+    graph(copy / "crops.onnx", [mean, flat], {"crops": ["n", 3, 8, 4]}, {"embeddings": ["n", 3]})
+    add_head(copy, "embedding", "crops.onnx", crop=[8, 4])
+    model = load_model(copy)
+    frame = np.zeros((100, 300, 3), np.uint8)
+    frame[20:30, 40:60] = (10, 20, 30)
+    boxes = np.array([[40, 20, 60, 30], [290, 90, 400, 300], [500, 500, 600, 600]], np.float32)
+    embeddings = model.embed(model.encode(frame), boxes)
+    assert embeddings.tolist() == [[10, 20, 30], [0, 0, 0], [0, 0, 0]]
+
+
+def test_crops_need_a_size(copy: Path) -> None:
+    edit(copy, lambda content: content["embedding"].update(crop=[8, 4]))
+    assert "go together" in error_of(copy)
+
+
+def test_masks_of_a_bundle_lie_in_their_boxes(copy: Path) -> None:
+    # The left half of each box: a constant grid, repeated for each box.
+    half = onnx.numpy_helper.from_array(np.tile([[1.0, 1, 0, 0]], (1, 4, 1)).astype("f4"), "half")
+    nodes = [
+        onnx.helper.make_node("Constant", [], ["half"], value=half),
+        onnx.helper.make_node("ReduceMax", ["boxes", "axis"], ["row"], keepdims=1),
+        onnx.helper.make_node("Mul", ["row", "zero"], ["zeros"]),
+        onnx.helper.make_node("Unsqueeze", ["zeros", "axis"], ["cell"]),
+        onnx.helper.make_node("Add", ["cell", "half"], ["masks"]),
+    ]
+    constants = {"axis": np.array([1]), "zero": np.zeros(1, "f4")}
+    for name, value in constants.items():
+        tensor = onnx.numpy_helper.from_array(value, name)
+        nodes.insert(0, onnx.helper.make_node("Constant", [], [name], value=tensor))
+    graph(copy / "masks.onnx", nodes, {"boxes": ["n", 4]}, {"masks": ["n", 4, 4]})
+    add_head(copy, "masks", "masks.onnx")
+    model = load_model(copy)
+    assert model.has_masks
+    features = model.encode(np.zeros((200, 400, 3), np.uint8))
+    inside, outside, beside = model.masks(
+        features, np.array([[100, 20, 180, 60], [360, 20, 440, 60], [500, 0, 600, 90]], np.float32)
+    )
+    assert (inside.x, inside.y, inside.width, inside.height) == (100, 20, 40, 40)
+    # A box that sticks out is cut at the frame, and so is its mask.
+    assert outside.x == 360 and outside.width == 20
+    assert beside.width * beside.height == 0
+    assert model.masks(features, np.zeros((0, 4), np.float32)) == []
+
+
+def test_proposals_come_sorted_in_pixels_of_the_frame(copy: Path) -> None:
+    boxes = np.array([[0, 0, 32, 32], [32, 32, 9999, 64]], "f4")
+    tensors = {"boxes": boxes, "scores": np.array([0.2, 0.7], "f4")}
+    nodes = [
+        onnx.helper.make_node(
+            "Constant", [], [name], value=onnx.numpy_helper.from_array(value, name)
+        )
+        for name, value in tensors.items()
+    ]
+    graph(copy / "proposals.onnx", nodes, {}, {"boxes": [2, 4], "scores": [2]})
+    add_head(copy, "proposals", "proposals.onnx")
+    model = load_model(copy)
+    features = model.encode(np.zeros((208, 832, 3), np.uint8))
+    found = model.detect_objects(features)
+    assert found.scores.tolist() == pytest.approx([0.7, 0.2])
+    scale = features.scale
+    assert found.boxes[1] == pytest.approx(boxes[0] / scale)
+    assert found.boxes[0, 2] == 832
+    with pytest.raises(ModelError, match="no section 'proposals'"):
+        load_model("nanodet_masa").detect_objects(features)
+
+
+def test_a_head_without_its_output_is_refused(copy: Path) -> None:
+    shutil.copy(copy / "instances.onnx", copy / "masks.onnx")
+    add_head(copy, "masks", "masks.onnx")
+    assert "no output 'masks'" in error_of(copy)

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from masa_core.masks.placing import place_masks
 from masa_core.models.backbones.swin import Swin
 from masa_core.models.detic.cascade import Cascade
-from masa_core.models.detic.mask_head import MaskHead, place_masks
+from masa_core.models.detic.mask_head import MaskHead
 from masa_core.models.detic.neck import Neck
 from masa_core.models.detic.proposals import ProposalHead
 from masa_core.models.detic.selection import select

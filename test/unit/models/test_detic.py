@@ -12,9 +12,9 @@ torch = pytest.importorskip("torch")
 from torchvision.ops import box_iou  # noqa: E402
 
 from masa_core.masks.compact import paste_mask  # noqa: E402
+from masa_core.masks.placing import place_masks  # noqa: E402
 from masa_core.models.boxes import decode_deltas  # noqa: E402
 from masa_core.models.detic import Detic, read_class_embeddings  # noqa: E402
-from masa_core.models.detic.mask_head import place_masks  # noqa: E402
 from masa_core.models.detic.rois import pool_boxes  # noqa: E402
 from masa_core.models.detic.selection import select  # noqa: E402
 from masa_core.models.preprocess import Geometry, Preprocessing  # noqa: E402
