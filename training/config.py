@@ -1,0 +1,218 @@
+"""What a training run is: a YAML file, read strictly into these dataclasses.
+
+A key that is not known is an error with its file and line, because a mistyped one would otherwise
+cost the hours of a run. `key=value` on the command line goes over the file: `data.pairs=8`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import yaml
+
+from training.strict_yaml import ConfigError, read_nodes, to_dataclass
+from training.views.settings import ViewSettings
+
+__all__ = ["Config", "ConfigError", "read_config"]
+
+PRECISIONS = ("fp32", "bf16", "fp16")
+BATCH_NORMS = ("sync", "local", "frozen")
+
+
+@dataclass(frozen=True)
+class TorchModel:
+    """`model`: one of the published models, trained anew or further.
+
+    weights: a file that has the backbone at least: of the model itself, of SAM, of Grounding DINO
+    or of Detic. What it has of the adapter and its heads is taken, too. random_backbone: do
+    without; the result is of use to tests alone.
+    """
+
+    name: str
+    weights: str = ""
+    random_backbone: bool = False
+    batch_norm: str = "sync"  # of adapter and heads; "frozen" keeps the statistics as they are
+
+    def __post_init__(self) -> None:
+        _one_of("batch_norm", self.batch_norm, BATCH_NORMS)
+
+
+@dataclass(frozen=True)
+class OnnxAdapter:
+    """`onnx`: a small adapter on a frozen detector that is an ONNX graph.
+
+    bundle: a folder whose bundle.yaml describes the detector (an embedding it may have is not
+    used). taps: names of tensors of its image graph, fine to coarse, with their strides in pixels,
+    each twice the one before; they need not be outputs.
+    """
+
+    bundle: str
+    taps: dict[str, int]
+    width: int = 64  # channels of the pyramid
+    fusion: bool = False  # deformable fusion: costs more than all the rest
+    hidden: int = 256
+    embedding: int = 128
+    detection: bool = True  # distil proposals; without it, the track head sees shaken true boxes
+    masks: bool = False
+    batch_norm: str = "local"
+
+    def __post_init__(self) -> None:
+        _one_of("batch_norm", self.batch_norm, BATCH_NORMS)
+        strides = list(self.taps.values())
+        if not 1 <= len(strides) <= 5 or min(strides) < 1:
+            raise ValueError("'taps' must name one to five tensors with their strides")
+        if any(b != 2 * a for a, b in zip(strides, strides[1:], strict=False)):
+            raise ValueError(f"strides of 'taps' must double from each to the next, got {strides}")
+        if self.width % 32:
+            raise ValueError(f"'width' must be a multiple of 32 (group norm), got {self.width}")
+
+
+@dataclass(frozen=True)
+class Data:
+    """`data`: where images with segments are, and how many are drawn.
+
+    folders: each with its weight; 2 is drawn from twice as often, for its size, as 1.
+    images_per_epoch: drawn with replacement; each gives one pair of views.
+    pairs: in a batch, of all processes together (64 pairs are the published batch of 128 images).
+    """
+
+    folders: dict[str, float]
+    images_per_epoch: int = 200_000
+    pairs: int = 64
+    workers: int = 4  # processes that prepare views, for each training process
+
+    def __post_init__(self) -> None:
+        if not self.folders:
+            raise ValueError("'folders' names no folder")
+        if not 1 <= self.pairs <= self.images_per_epoch:
+            raise ValueError("'pairs' must be at least 1, and 'images_per_epoch' no less than it")
+
+
+@dataclass(frozen=True)
+class Optimizer:
+    """`optimizer`. lr is for a batch of 64 pairs, and scaled linearly to the batch there is."""
+
+    kind: str = "sgd"  # or adamw
+    lr: float = 0.08
+    momentum: float = 0.9  # of sgd
+    weight_decay: float = 1e-4
+    clip_norm: float = 35.0  # of the gradient, L2; 0: not clipped
+
+    def __post_init__(self) -> None:
+        _one_of("kind", self.kind, ("sgd", "adamw"))
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """`schedule`: of the learning rate, and what is trained when.
+
+    kind: "step" (times 0.1 at each of `milestones`, in epochs) or "cosine" (down to 0).
+    without_mixup: the last epochs that go without MixUp. track_head_epochs: epochs after the
+    others, with all augmentations, in which the track head alone is trained, at track_head_rate
+    times the first learning rate (the paper names no rate; supplement J.2).
+    """
+
+    epochs: int = 12
+    kind: str = "step"
+    milestones: tuple[int, ...] = (8, 11)
+    warmup_steps: int = 1000
+    warmup_from: float = 1e-3  # of the learning rate
+    without_mixup: int = 0
+    track_head_epochs: int = 0
+    track_head_rate: float = 0.1
+
+    def __post_init__(self) -> None:
+        _one_of("kind", self.kind, ("step", "cosine"))
+        if self.epochs < 1 or not 0 <= self.without_mixup <= self.epochs:
+            raise ValueError("'epochs' must be at least 1, and 'without_mixup' not above it")
+
+
+@dataclass(frozen=True)
+class Validation:
+    """`validation`: rank-1 retrieval on a clip, now and then during training.
+
+    truth: MOTChallenge gt.txt of the video; empty where `clip` is a drive with its truth in it.
+    """
+
+    clip: str
+    truth: str = ""
+    every: int = 1000  # steps
+    gaps_s: tuple[float, ...] = (0.5, 2.5, 10.0)
+
+
+@dataclass(frozen=True)
+class Run:
+    """`run`: how and where, with no bearing on what is learned but for rounding."""
+
+    out: str = ""  # folder; by default runs/NAME
+    seed: int = 0
+    device: str = "auto"  # or cpu, cuda
+    precision: str = "fp32"
+    accumulate: int = 1  # parts that a batch is computed in, where memory is short
+    ema: float = 0.0  # decay of the average of the weights that is validated and kept; 0: none
+    checkpoint_every: int = 1000  # steps
+    keep: int = 3  # checkpoints
+    log_every: int = 50  # steps
+    pictures_every: int = 1000  # steps between pairs of views in TensorBoard; 0: none
+    stop_after: int = 5  # steps in a row whose loss is no number
+
+    def __post_init__(self) -> None:
+        _one_of("precision", self.precision, PRECISIONS)
+        _one_of("device", self.device, ("auto", "cpu", "cuda"))
+
+
+@dataclass(frozen=True)
+class Config:
+    """One run. Exactly one of `model` and `onnx` is there."""
+
+    name: str
+    data: Data
+    model: TorchModel | None = None
+    onnx: OnnxAdapter | None = None
+    views: ViewSettings = field(default_factory=ViewSettings)
+    optimizer: Optimizer = field(default_factory=Optimizer)
+    schedule: Schedule = field(default_factory=Schedule)
+    validation: Validation | None = None
+    run: Run = field(default_factory=Run)
+
+    def __post_init__(self) -> None:
+        if (self.model is None) == (self.onnx is None):
+            raise ValueError("one of 'model' and 'onnx' must be there, and not both")
+
+    @property
+    def folder(self) -> Path:
+        return Path(self.run.out or f"runs/{self.name}")
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return self.data.images_per_epoch // self.data.pairs
+
+    @property
+    def steps(self) -> int:
+        epochs = self.schedule.epochs + self.schedule.track_head_epochs
+        return epochs * self.steps_per_epoch
+
+    def as_yaml(self) -> str:
+        """The whole configuration, defaults included: what `read_config` reads back."""
+        content = {key: value for key, value in asdict(self).items() if value is not None}
+        return yaml.safe_dump(_plain(content), sort_keys=False)
+
+
+def read_config(path: Path, overrides: list[str] | None = None) -> Config:
+    """The configuration in a YAML file, with "a.b=value" put over it.
+
+    Raises ConfigError: one sentence with file, line and key, for people.
+    """
+    return to_dataclass(Config, read_nodes(path, overrides or []))
+
+
+def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise ValueError(f"{name!r} must be one of {', '.join(known)}, got {value!r}")
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items() if item is not None}
+    return [_plain(item) for item in value] if isinstance(value, tuple | list) else value
