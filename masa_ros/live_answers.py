@@ -12,6 +12,7 @@ from masa_core.evaluation.bag.camera import Camera
 from masa_core.evaluation.bag.run import ImageTiming
 from masa_core.io.bag import BagReader
 from masa_core.io.bag_source import header_stamp_ns
+from masa_core.io.track_messages import tracks_of
 from masa_ros.demo_report import DIAGNOSTICS_TOPIC, lost_by_cause
 
 
@@ -70,6 +71,7 @@ def _answer(message: Any) -> Answer:
         [track.class_id or str(max(track.label, 0)) for track in message.tracks],
         [[track.x_min, track.y_min, track.x_max, track.y_max] for track in message.tracks],
         [track.score for track in message.tracks],
+        tracks_of(message).masks,
     )
 
 

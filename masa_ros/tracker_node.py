@@ -223,6 +223,8 @@ def _run() -> int:
             except ExternalShutdownException:
                 break
             except Exception:  # of one callback: the others go on
+                if not rclpy.ok():  # the end came while the next wait was being prepared
+                    break
                 node.get_logger().error(
                     f"internal error:\n{traceback.format_exc()}", throttle_duration_sec=5.0
                 )

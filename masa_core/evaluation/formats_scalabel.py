@@ -28,6 +28,7 @@ class FrameLabels:
 
     ids: N texts as in the file. categories: N names as in the file. crowd, ignored: N flags.
     shapes: N boxes x1, y1, x2, y2 as in the file, or N masks where masks are read.
+    rles: the masks of labels whose boxes are read, None where one has none; empty if not known.
     stamp_ns: of ``attributes.stamp_ns``, which this project's writer adds, or else of ``timestamp``
     in milliseconds; None without either.
     """
@@ -40,6 +41,7 @@ class FrameLabels:
     ignored: list[bool] = field(default_factory=list)
     shapes: list[list[float]] | list[Rle] = field(default_factory=list)
     stamp_ns: int | None = None
+    rles: list[Rle | None] = field(default_factory=list)
 
 
 def read_scalabel(path: Path, masks: bool = False) -> dict[str, list[FrameLabels]]:
@@ -87,6 +89,8 @@ def _read_frame(frame: Reader, masks: bool) -> FrameLabels:
         if shape is None:
             continue
         attributes = label.get("attributes") or {}
+        if not masks:
+            read.rles.append(_rle(label) if label.get("rle") is not None else None)
         read.ids.append(str(_present(label, "id")))
         read.categories.append(label.field("category", str))
         read.crowd.append(bool(attributes.get("crowd", False)))

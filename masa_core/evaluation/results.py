@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from masa_core.masks.compact import paste_mask
-from masa_core.structures import Tracks
+from masa_core.structures import Mask, Tracks
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,14 @@ def paint(tracks: Tracks, height: int, width: int) -> NDArray[np.int64]:
     """
     if tracks.masks is None:
         raise ValueError("these tracks have no masks")
+    return paint_masks(tracks.masks, tracks.scores, height, width)
+
+
+def paint_masks(
+    masks: Sequence[Mask], scores: ArrayLike, height: int, width: int
+) -> NDArray[np.int64]:
+    """As `paint`, for N masks and their (N,) scores."""
     image = np.full((height, width), -1, np.int64)
-    for row in np.argsort(tracks.scores, kind="stable").tolist():
-        image[paste_mask(tracks.masks[row], height, width)] = row
+    for row in np.argsort(scores, kind="stable").tolist():
+        image[paste_mask(masks[row], height, width)] = row
     return image

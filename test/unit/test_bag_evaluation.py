@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -29,9 +31,11 @@ from masa_core.evaluation.bag.stamps import NO_IMAGE, match_stamps
 from masa_core.evaluation.bag.truth import Truth, TruthOptions, read_truth
 from masa_core.evaluation.report import plain
 from masa_core.io.class_names import ClassNames
+from masa_core.io.coco_rle import to_coco_rle
 from masa_core.io.source import SourceError
 from masa_core.io.track_messages import TrackMessages
-from masa_core.structures import Tracks
+from masa_core.masks import decode_mask, encode_mask
+from masa_core.structures import Mask, Tracks
 
 pytest.importorskip("trackeval")
 
@@ -294,3 +298,56 @@ def test_an_image_without_an_answer_is_scored_as_empty():
     by_image = {image: answers[image] for image in (0, 2, 4)}
     given_back = answers_at(truth, by_image)
     assert [len(answer.ids) > 0 for answer in given_back] == [True, False] * 3
+
+
+def with_masks(seed: int) -> tuple[Truth, list[Answer]]:
+    """A truth whose masks are the upper halves of its boxes, and tracks that are just so."""
+    truth, _ = random_run(seed)
+    answers = []
+    for frame in truth.frames:
+        masks = []
+        for x1, y1, x2, y2 in np.rint(frame.shapes).astype(int).tolist():
+            pixels = np.zeros((600, 800), bool)
+            pixels[y1 : (y1 + y2) // 2, x1:x2] = True
+            masks.append(encode_mask(pixels))
+        frame.rles = [to_coco_rle(mask, 600, 800) for mask in masks]
+        answers.append(Answer(frame.ids, frame.categories, frame.shapes, [1.0] * len(masks), masks))
+    return truth, answers
+
+
+def upper_third(mask: Mask) -> Mask:
+    return encode_mask(decode_mask(mask)[: mask.height // 3], mask.x, mask.y)
+
+
+def test_masks_are_scored_where_there_are_some():
+    truth, answers = with_masks(3)
+    assert truth.mask_size == (600, 800)
+    figures = score(truth, answers, Classes(truth, {}))
+    for section in ("bdd_mots", "all_masks"):
+        assert figures[section]["figures"]["HOTA"]["HOTA"] > 90  # overlapping truth costs a little
+    full = figures["all_masks"]["figures"]["HOTA"]["HOTA"]
+    answers = [  # less of each: its box is right, its pixels are not
+        replace(answer, masks=[upper_third(mask) for mask in answer.masks]) for answer in answers
+    ]
+    figures = score(truth, answers, Classes(truth, {}))
+    assert figures["all_masks"]["figures"]["HOTA"]["HOTA"] < full - 20
+    assert figures["all_objects"]["figures"]["HOTA"]["HOTA"] == pytest.approx(100)
+
+
+def test_boxes_alone_are_scored_where_a_label_has_no_mask():
+    truth, answers = with_masks(3)
+    truth.frames[-1].rles[0] = None
+    assert "all_masks" not in score(truth, answers, Classes(truth, {}), ["HOTA"])
+
+
+def test_overlapping_masks_are_parted_by_score(tmp_path):
+    truth, answers = with_masks(3)
+    whole = encode_mask(np.ones((600, 800), bool))
+    answers = [
+        replace(answer, masks=[whole] * len(answer.ids), scores=sorted(range(len(answer.ids))))
+        for answer in answers
+    ]
+    write_answers(tmp_path / "results.json", truth, answers)
+    for frame in json.loads((tmp_path / "results.json").read_text())["frames"]:
+        best = [number == len(frame["labels"]) - 1 for number in range(len(frame["labels"]))]
+        assert ["rle" in label for label in frame["labels"]] == best

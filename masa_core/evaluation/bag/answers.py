@@ -10,9 +10,12 @@ from typing import Any
 
 from masa_core.evaluation.bag.truth import Truth
 from masa_core.evaluation.formats_scalabel import FrameLabels
+from masa_core.evaluation.results import paint_masks
 from masa_core.io.atomic import AtomicText
+from masa_core.io.coco_rle import to_coco_rle
 from masa_core.io.writers import class_name
-from masa_core.structures import Tracks
+from masa_core.masks import encode_mask
+from masa_core.structures import Mask, Tracks
 
 # The class under which a label is scored, None where it is left out.
 Rename = Callable[[str], str | None]
@@ -21,12 +24,13 @@ Rename = Callable[[str], str | None]
 @dataclass(frozen=True)
 class Answer:
     """The tracks of one image, N rows: ids as texts, unique over the drive, names of classes,
-    boxes x1, y1, x2, y2 in pixels, scores."""
+    boxes x1, y1, x2, y2 in pixels, scores, and masks where the tracker gives them."""
 
     ids: list[str] = field(default_factory=list)
     categories: list[str] = field(default_factory=list)
     boxes: list[list[float]] = field(default_factory=list)
     scores: list[float] = field(default_factory=list)
+    masks: list[Mask] | None = None
 
 
 def answer_of(tracks: Tracks, classes: Sequence[str], epoch: int = 0) -> Answer:
@@ -37,6 +41,7 @@ def answer_of(tracks: Tracks, classes: Sequence[str], epoch: int = 0) -> Answer:
         [class_name(label, classes) for label in tracks.labels.tolist()],
         tracks.boxes.tolist(),
         tracks.scores.tolist(),
+        tracks.masks,
     )
 
 
@@ -53,31 +58,53 @@ def write_truth(path: Path, truth: Truth, rename: Rename = str) -> None:
 def write_answers(
     path: Path, truth: Truth, answers: Sequence[Answer], rename: Rename = str
 ) -> None:
-    """Scalabel JSON with a frame for each labelled image, numbered as in `write_truth`."""
-    _write(path, truth, (_tracks(answer, rename) for answer in answers))
+    """Scalabel JSON with a frame for each labelled image, numbered as in `write_truth`.
+
+    Tracks have masks where they and the truth do. In BDD100K these may not overlap: the track with
+    the higher score has the pixel, and one that has none left has no mask.
+    """
+    size = truth.mask_size
+    _write(path, truth, (_tracks(answer, rename, size) for answer in answers))
 
 
 def _labels(frame: FrameLabels, rename: Rename) -> list[dict[str, Any]]:
-    rows = zip(frame.ids, frame.categories, frame.shapes, frame.crowd, frame.ignored, strict=True)
+    rles = frame.rles or [None] * len(frame.ids)
+    rows = zip(
+        frame.ids, frame.categories, frame.shapes, rles, frame.crowd, frame.ignored, strict=True
+    )
     return [
         {
             "id": label_id,
             "category": name,
             "attributes": {"crowd": crowd, "ignored": ignored},
             "box2d": _box2d(box),
+            **({"rle": rle} if rle is not None else {}),
         }
-        for label_id, category, box, crowd, ignored in rows
+        for label_id, category, box, rle, crowd, ignored in rows
         if (name := rename(category)) is not None
     ]
 
 
-def _tracks(answer: Answer, rename: Rename) -> list[dict[str, Any]]:
-    rows = zip(answer.ids, answer.categories, answer.boxes, answer.scores, strict=True)
-    return [
-        {"id": track_id, "category": name, "score": score, "box2d": _box2d(box)}
-        for track_id, category, box, score in rows
-        if (name := rename(category)) is not None
+def _tracks(answer: Answer, rename: Rename, size: tuple[int, int] | None) -> list[dict[str, Any]]:
+    names = [rename(category) for category in answer.categories]
+    kept = [row for row, name in enumerate(names) if name is not None]
+    labels: list[dict[str, Any]] = [
+        {
+            "id": answer.ids[row],
+            "category": names[row],
+            "score": answer.scores[row],
+            "box2d": _box2d(answer.boxes[row]),
+        }
+        for row in kept
     ]
+    if size is not None and answer.masks is not None:
+        masks = [answer.masks[row] for row in kept]
+        owners = paint_masks(masks, [answer.scores[row] for row in kept], *size)
+        for number, label in enumerate(labels):
+            pixels = owners == number
+            if pixels.any():
+                label["rle"] = to_coco_rle(encode_mask(pixels), *size)
+    return labels
 
 
 def _box2d(box: Any) -> dict[str, float]:

@@ -30,6 +30,10 @@ HEADLINES = (
     ("all_objects", "FM", False),
     ("all_objects", "FP", False),
     ("all_objects", "FN", False),
+    ("bdd_mots", "HOTA", True),
+    ("bdd_mots", "MOTA", True),
+    ("all_masks", "HOTA", True),
+    ("all_masks", "IDF1", True),
 )
 _GUARDED = "HOTA"  # a fall of it, in any section, makes the exit code
 

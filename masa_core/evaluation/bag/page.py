@@ -130,8 +130,9 @@ def _classes(assessment: Assessment) -> str:
         "bdd_mot": "Rows of BDD100K's classes, their sum and their mean (a class without truth "
         "counts as 0) are the benchmark's own figures.",
         "other_classes": "Classes that BDD100K has not are scored by its rules, each by itself.",
-        "all_objects": "The last row is that of all objects as one class: identity and place "
-        "alone. The events and the timeline below are of it.",
+        "all_objects": "All objects are scored as one class too: identity and place alone. The "
+        "events and the timeline below are of it.",
+        "all_masks": "Rows of masks compare the pixels in place of the boxes.",
     }
     words = " ".join(text for section, text in notes.items() if section in figures)
     settings = [

@@ -10,6 +10,8 @@ from masa_core.evaluation.bag.baseline import Comparison, headlines
 _SECTIONS = {
     "bdd_mot": "BDD100K's classes (protocol bdd_mot)",
     "all_objects": "all objects as one class (rules of bdd_mot)",
+    "bdd_mots": "BDD100K's classes, masks (protocol bdd_mots)",
+    "all_masks": "all objects as one class, masks (rules of bdd_mots)",
 }
 
 

@@ -9,7 +9,12 @@ from typing import Any
 from masa_core.evaluation.bag.baseline import Change, Comparison
 from masa_core.evaluation.bdd_labels import CLASSES
 
-_SECTIONS = {"bdd_mot": "BDD100K's classes", "all_objects": "all objects"}
+_SECTIONS = {
+    "bdd_mot": "BDD100K's classes",
+    "all_objects": "all objects",
+    "bdd_mots": "BDD100K's classes, masks",
+    "all_masks": "all objects, masks",
+}
 # Figure, family, whether it is a share of 100.
 _COLUMNS = (
     ("HOTA", "HOTA", True),
@@ -40,8 +45,13 @@ def class_table(figures: Mapping[str, Any]) -> str:
     if bdd:
         rows.append(_class_row("BDD100K's classes together", bdd["per_class"], "OVERALL", "sum"))
         rows.append(_class_row("mean over its 8 classes", bdd["per_class"], "AVERAGE", "sum"))
-    merged = {family: {"all": v} for family, v in figures["all_objects"]["figures"].items()}
-    rows.append(_class_row("all objects, class ignored", merged, "all", "sum"))
+    if "bdd_mots" in figures:
+        per_class = figures["bdd_mots"]["per_class"]
+        rows.append(_class_row("BDD100K's classes together, masks", per_class, "OVERALL", "sum"))
+    for section, title in (("all_objects", "class ignored"), ("all_masks", "masks")):
+        if section in figures:
+            merged = {family: {"all": v} for family, v in figures[section]["figures"].items()}
+            rows.append(_class_row(f"all objects, {title}", merged, "all", "sum"))
     heads = "".join(f"<th>{name}</th>" for name, _, _ in _COLUMNS)
     return (
         f'<table class="figures"><thead><tr><th>class</th><th>objects</th>{heads}</tr></thead>'

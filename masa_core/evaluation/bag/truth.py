@@ -54,6 +54,17 @@ class Truth:
     within_ns: int
 
     @property
+    def mask_size(self) -> tuple[int, int] | None:
+        """Height and width of the images, px, where every label has a mask; else None."""
+        rles = [rle for frame in self.frames for rle in frame.rles]
+        labels = sum(len(frame.ids) for frame in self.frames)
+        sizes = {tuple(rle["size"]) for rle in rles if rle is not None}
+        if None in rles or len(rles) < labels or len(sizes) != 1:
+            return None
+        height, width = sizes.pop()
+        return int(height), int(width)
+
+    @property
     def losses(self) -> list[str]:
         if not self.unmatched:
             return []
