@@ -17,12 +17,14 @@ from masa_core.runtime.bundle import sha256
 from masa_core.runtime.protocol import ModelError
 
 # Published files may hold these beyond the model: position ids of an older BERT, BERT's pooler,
-# and what only the training of Grounding DINO and of Detic reads.
+# what only the training of Grounding DINO and of Detic reads, and the classifier that the encoder
+# of MobileSAM was trained with before.
 _NOT_NEEDED = re.compile(
     r".*\.embeddings\.position_ids"
     r"|detector\.language_model\..*\.pooler\.dense\.(weight|bias)"
     r"|detector\.dn_query_generator\.label_embedding\.weight"
     r"|detector\.roi_head\.bbox_head\.\d+\.freq_weight"
+    r"|backbone\.(norm_)?head\.(weight|bias)"
 )
 # And they may lack these: a counter of batch norm that inference never reads.
 _NOT_MISSED = re.compile(r".*\.num_batches_tracked")

@@ -22,9 +22,9 @@ _TIMEOUT_S = 60.0  # without any byte
 def download(name: str, folder: Path | None = None) -> Path:
     """Fetch the published weights of a model into a folder (by default `weights_folder`).
 
-    Shows a progress bar and checks the size, and the SHA-256 where it is known. The file appears
-    only when it is whole. A file that is there already is left alone. Raises ModelError for an
-    unknown name and for what came but is not what was published; OSError for network and disk.
+    Shows a progress bar and checks the size and the SHA-256. The file appears only when it is
+    whole. A file that is there already is left alone. Raises ModelError for an unknown name and
+    for what came but is not what was published; OSError for network and disk.
     """
     if name not in PUBLISHED:
         raise ModelError(f"no weights of {name!r} are published{nearest(name, tuple(PUBLISHED))}")
@@ -36,7 +36,7 @@ def download(name: str, folder: Path | None = None) -> Path:
     part = target.with_name(target.name + ".part")
     try:
         digest = _fetch(published.url, part)
-        if published.sha256 not in (None, digest):
+        if digest != published.sha256:
             raise ModelError(
                 f"{published.url} has SHA-256 {digest}, not {published.sha256}: it is damaged or "
                 "was replaced; fetch it by hand if you trust the new one"

@@ -34,10 +34,10 @@ def load(
 ) -> Masa | SamMasks:
     """A model that is ready to run. It satisfies `masa_core.runtime.protocol.Model`.
 
-    name: as for `build`, or sam_vitb or sam_vith, which give masks only. device: "cpu", "cuda",
-    "cuda:1". dtype: "float32", "float16" or "bfloat16". weights: a file, or a folder to look in
-    (see `find_weights`). random_weights: no file at all, the same random numbers every time, and
-    a name that says so; what the model finds then means nothing.
+    name: as for `build`, or sam_vitb, sam_vith or mobile_sam, which give masks only. device: "cpu",
+    "cuda", "cuda:1". dtype: "float32", "float16" or "bfloat16". weights: a file, or a folder to
+    look in (see `find_weights`). random_weights: no file at all, the same random numbers every
+    time, and a name that says so; what the model finds then means nothing.
 
     Raises ModelError when there are no weights, they do not fit, or the device is not there.
     """
@@ -77,7 +77,7 @@ def _sam_weights(name: str, weights: str | Path | None) -> Path:
     except ModelError:
         try:
             return find_weights(f"masa_{name}", weights)
-        except ModelError:
+        except (ModelError, KeyError):  # of MobileSAM there is no MASA model
             pass
         raise
 

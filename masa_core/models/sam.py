@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from masa_core.masks import encode_mask
 from masa_core.models.backbones.sam_vit import PATCH, SamViT
+from masa_core.models.backbones.tiny_vit import TinyViT
 from masa_core.models.preprocess import Geometry
 from masa_core.structures import Mask
 
@@ -19,13 +20,16 @@ _MARGIN = 0.1  # of the box's side: how far a mask may reach out of its box
 class Sam(nn.Module):
     """Encoder, prompt encoder and mask decoder; parameter names as in Segment Anything's files.
 
+    backbone: SAM's own encoder, or MobileSAM's, whose prompt encoder and decoder are the same.
+    size: px a side of the input. embedding: channels of the image embedding.
+
     The prompt encoder stays in float32 whatever the type of the rest: it turns pixel positions
     into phases, which half precision would blur.
     """
 
     float32_parts = ("prompt_encoder",)
 
-    def __init__(self, backbone: SamViT, size: int = 1024, embedding: int = 256) -> None:
+    def __init__(self, backbone: SamViT | TinyViT, size: int = 1024, embedding: int = 256) -> None:
         super().__init__()
         grid = size // PATCH
         self.size = size

@@ -48,7 +48,7 @@ class SamMasks(nn.Module):
         self.preprocessing = Preprocessing(sam.size, sam.size, sam.size)
 
     def load(self, state: Mapping[str, Tensor]) -> None:
-        """Weights of one of Segment Anything's files, or of a MASA model with SAM in it."""
+        """Weights from a file of Segment Anything, of MobileSAM, or of a MASA model with SAM."""
         if any(key.startswith("detector.") for key in state):
             load_official(self.sam, state, prefix="detector.")
         else:
@@ -58,7 +58,7 @@ class SamMasks(nn.Module):
     @torch.inference_mode()
     def encode(self, frame_bgr: NDArray[np.uint8]) -> SamFeatures:
         """One pass of SAM's image encoder over a (H, W, 3) uint8 BGR frame."""
-        like = self.sam.backbone.patch_embed.proj.weight
+        like = next(self.sam.backbone.parameters())
         images, geometry = self.preprocessing(frame_bgr, like.device, like.dtype)
         return SamFeatures(geometry, self.sam.prepare(self.sam.backbone(images)))
 

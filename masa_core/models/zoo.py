@@ -42,7 +42,7 @@ def build(name: str) -> Masa:
 
 
 def build_masks(name: str) -> SamMasks:
-    """SAM for masks alone: sam_vitb or sam_vith. Otherwise as `build`."""
+    """SAM for masks alone: sam_vitb, sam_vith or mobile_sam. Otherwise as `build`."""
     return _build(name, _MASK_BUILDERS)
 
 
@@ -90,6 +90,14 @@ def _sam_masks(name: str, size: str) -> SamMasks:
     return SamMasks(name, _sam(size))
 
 
+def _mobile_sam() -> SamMasks:
+    from masa_core.models.backbones.tiny_vit import TinyViT
+    from masa_core.models.sam import Sam
+    from masa_core.models.sam_masks import SamMasks
+
+    return SamMasks("mobile_sam", Sam(TinyViT()))
+
+
 def _gdino() -> Masa:
     from masa_core.models.gdino import GroundingDino
 
@@ -126,6 +134,7 @@ _BUILDERS: dict[str, Callable[[], Masa]] = {
 _MASK_BUILDERS: dict[str, Callable[[], SamMasks]] = {
     "sam_vitb": lambda: _sam_masks("sam_vitb", "vitb"),
     "sam_vith": lambda: _sam_masks("sam_vith", "vith"),
+    "mobile_sam": _mobile_sam,
 }
 MODELS = tuple(_BUILDERS)
 MASK_MODELS = tuple(_MASK_BUILDERS)

@@ -8,14 +8,14 @@ from masa_core.assets import asset_path
 from masa_core.runtime.protocol import Model, ModelError
 from masa_core.wording import nearest
 
+MASK_MODELS = ("sam_vitb", "sam_vith", "mobile_sam")  # give masks only
 TORCH_MODELS = (
     "masa_r50",
     "masa_sam_vitb",
     "masa_sam_vith",
     "masa_gdino",
     "masa_detic",
-    "sam_vitb",  # these two give masks only
-    "sam_vith",
+    *MASK_MODELS,
 )
 BUNDLES = ("nanodet_masa",)  # those that come with the package, in assets
 

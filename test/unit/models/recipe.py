@@ -40,6 +40,19 @@ def gdino_weights(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Tensor]:
     return {key: torch.from_numpy(np.asarray(_gdino(key, shape))) for key, shape in shapes.items()}
 
 
+def mobile_sam_weights(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Tensor]:
+    return {
+        key: torch.from_numpy(np.asarray(_mobile_sam(key, shape))) for key, shape in shapes.items()
+    }
+
+
+def _mobile_sam(key: str, shape: tuple[int, ...]) -> NDArray:
+    a = _normal(key, shape)
+    if key.endswith("running_var"):
+        return 1 + np.float32(0.1) * np.abs(a)
+    return a if key.endswith("attention_biases") else _default(key, a)
+
+
 def _detic(key: str, shape: tuple[int, ...], classes: int) -> NDArray:
     if key.endswith("zs_weight"):
         return np.pad(class_embeddings(classes).numpy().T, ((0, 0), (0, 1)))
