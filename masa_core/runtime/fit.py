@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from masa_core.runtime.bundle import ImageSpec
+from masa_core.runtime.bundle_spec import ImageSpec
 
 Frame = NDArray[np.uint8]
 
