@@ -55,7 +55,8 @@ def from_coco_rle(rle: Mapping[str, Any]) -> Mask:
         return encode_mask(np.zeros((0, 0), bool))
     # Only the columns that the mask reaches are painted: of a large frame, they are few.
     left, right = int(ends[marked[0] - 1]) // height, int(ends[marked[-1]] - 1) // height + 1
-    runs = np.diff(np.clip(ends, left * height, right * height), prepend=left * height)
+    edges = np.clip(ends, left * height, right * height)
+    runs = np.diff(np.concatenate(([left * height], edges)))
     columns = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
     return encode_mask(columns.reshape(right - left, height).T, x=left)
 

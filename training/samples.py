@@ -1,0 +1,54 @@
+"""An image of the index with its segments."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from training.index import Index
+from training.sa1b import Segments, read_segments
+
+_MAX_SEGMENTS = 1 << 20  # of one image
+
+
+def read_sample(
+    index: Index, number: int, masks: bool = True
+) -> tuple[NDArray[np.uint8], Segments]:
+    """Image `number`, (H, W, 3) uint8 BGR, and its segments, at least one.
+
+    The segments' ids are not those of the file: id = number x 2^20 + row + 1. So they are the same
+    each time and differ between all images, which ids in files of several origins do not.
+    masks: see `read_segments`.
+
+    Raises ValueError and OSError, with the file, for what cannot be used.
+    """
+    path = index.image_path(number)
+    image = read_image(path)
+    segments = read_segments(index.json_path(number), masks)
+    if image.shape[:2] != (segments.height, segments.width):
+        height, width = image.shape[:2]
+        raise ValueError(
+            f"{path} has {width}x{height} px, its segments are of an image of "
+            f"{segments.width}x{segments.height} px"
+        )
+    if not 0 < len(segments) < _MAX_SEGMENTS:
+        raise ValueError(f"{index.json_path(number)} has {len(segments)} segments that can be used")
+    ids = number * _MAX_SEGMENTS + 1 + np.arange(len(segments), dtype=np.int64)
+    return image, replace(segments, ids=ids)
+
+
+def read_image(path: Path) -> NDArray[np.uint8]:
+    """(H, W, 3) uint8 BGR, turned as its EXIF data say. Raises ValueError, OSError."""
+    # Not cv2.imread: it cannot open every file name that the system allows.
+    data = np.fromfile(path, np.uint8)
+    try:
+        image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    except cv2.error as error:
+        raise ValueError(f"{path} cannot be decoded: {error}") from error
+    if image is None:
+        raise ValueError(f"{path} is not an image that can be decoded")
+    return np.asarray(image, np.uint8)
