@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from masa_core.runtime.protocol import Detector, Features, Model
-from masa_core.structures import Detections, Tracks
+from masa_core.structures import Detections, Mask, Tracks
 from masa_core.tracking import Tracker
 from masa_core.wording import nearest
 
@@ -51,6 +51,11 @@ class MasaPipeline:
         self.labels: list[int] | None = None
         self.timings: dict[str, float] = {}
 
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the labels of what is found; those of a prompt may change."""
+        return self.model.classes if self.detector is None else self.detector.classes
+
     def reset(self) -> None:
         """Forget all tracks."""
         self.tracker.reset()
@@ -67,24 +72,33 @@ class MasaPipeline:
         Raises ValueError when there are no detections and nothing to find them with.
         """
         self.timings = {}
+        features, embeddings = None, np.zeros((0, 0), np.float32)
         if detections is not None:
             detections = self._wanted(detections)
-            if len(detections) == 0:
-                return self._track(detections, np.zeros((0, 0), np.float32), stamp_ns)
-        with self._timed("encode"):
-            features = self.model.encode(frame_bgr)
-        if detections is None:
-            with self._timed("detect"):
-                detections = self._wanted(self._detect(frame_bgr, features))
-        with self._timed("embed"):
-            embeddings = self.model.embed(features, detections.boxes)
+        if detections is None or len(detections):
+            with self._timed("encode"):
+                features = self.model.encode(frame_bgr)
+            if detections is None:
+                with self._timed("detect"):
+                    detections = self._wanted(self._detect(frame_bgr, features))
+            with self._timed("embed"):
+                embeddings = self.model.embed(features, detections.boxes)
         tracks = self._track(detections, embeddings, stamp_ns)
         if tracks.masks is None and self.mask_model is not None:
             with self._timed("masks"):
-                if self.mask_model is not self.model:
-                    features = self.mask_model.encode(frame_bgr)
-                tracks.masks = self.mask_model.masks(features, tracks.boxes)
+                tracks.masks = self._cut_out(frame_bgr, features, tracks)
         return tracks
+
+    def _cut_out(
+        self, frame_bgr: NDArray[np.uint8], features: Features | None, tracks: Tracks
+    ) -> list[Mask]:
+        """features: of the model, where it has looked at the frame already."""
+        assert self.mask_model is not None
+        if len(tracks) == 0:
+            return []
+        if features is None or self.mask_model is not self.model:
+            features = self.mask_model.encode(frame_bgr)
+        return self.mask_model.masks(features, tracks.boxes)
 
     def _detect(self, frame_bgr: NDArray[np.uint8], features: Features) -> Detections:
         if self.detector is not None:

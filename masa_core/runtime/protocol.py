@@ -62,6 +62,11 @@ class Model(Protocol):
 class Detector(Protocol):
     """Anything that finds boxes in a frame by itself."""
 
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the labels that `detect` gives."""
+        ...
+
     def detect(self, frame_bgr: NDArray[np.uint8]) -> Detections:
         """Boxes in pixels of a (H, W, 3) uint8 BGR frame."""
         ...

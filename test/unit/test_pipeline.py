@@ -9,7 +9,7 @@ import pytest
 
 from masa_core.masks import encode_mask
 from masa_core.pipeline import MasaPipeline, labels_of
-from masa_core.structures import Detections
+from masa_core.structures import Detections, TrackState
 from masa_core.tracking import Tracker, TrackerConfig
 
 FRAME = np.zeros((48, 64, 3), np.uint8)
@@ -70,13 +70,30 @@ def test_given_empty_detections_cost_nothing_and_are_not_replaced() -> None:
     assert model.calls == []
 
 
+def test_masks_are_cut_out_wherever_there_are_tracks_and_only_there() -> None:
+    model, cutter = FakeModel(), FakeModel(has_masks=True)
+    config = TrackerConfig.preset("masa_plus", coast_s=1.0)
+    pipe = MasaPipeline(model, Tracker(config), masks=cutter)
+    assert pipe.step(FRAME, 0, Detections.empty()).masks == [] and cutter.calls == []
+    for number in range(1, 6):
+        assert len(pipe.step(FRAME, number * 10**8, TWO).masks) == 2
+    coasted = pipe.step(FRAME, 6 * 10**8, Detections.empty())
+    assert list(coasted.states) == [TrackState.COASTED] * 2 and len(coasted.masks) == 2
+    assert model.calls == ["encode", "embed"] * 5
+    assert cutter.calls == ["encode", "masks"] * 6
+
+
 def test_a_detector_and_a_mask_model_of_ones_own() -> None:
     class OneBox:
+        classes = ("box",)
+
         def detect(self, frame_bgr: np.ndarray) -> Detections:
             return TWO[:1]
 
     model, cutter = FakeModel(), FakeModel(has_masks=True)
-    tracks = pipeline(model, detector=OneBox(), masks=cutter).step(FRAME, 0)
+    pipe = pipeline(model, detector=OneBox(), masks=cutter)
+    tracks = pipe.step(FRAME, 0)
+    assert pipe.classes == ("box",) and pipeline(model).classes == FakeModel.classes
     assert len(tracks) == 1 and len(tracks.masks) == 1
     assert (model.calls, cutter.calls) == (["encode", "embed"], ["encode", "masks"])
 
