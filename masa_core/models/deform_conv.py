@@ -7,7 +7,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 TAPS = 9  # of a 3x3 kernel
-_TILE = 2048  # output pixels sampled at a time: their columns then stay in the last cache
+_TILE = 1024  # output pixels sampled at a time: their columns then stay in the last cache
+_IMAGES = 16
 
 
 def flat_read(planes: Tensor, channels: int, height: int, width: int) -> Tensor:
@@ -45,16 +46,31 @@ def deform_conv(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, stride:
     )
     pixels = x.permute(0, 2, 3, 1).reshape(-1, channels)
     shares = shares.to(x.dtype)
-    kernel = weight.permute(2, 3, 1, 0).reshape(TAPS * channels, -1)
+    kernel = weight.permute(0, 2, 3, 1).reshape(-1, TAPS * channels)
     tiles = []
     for start in range(0, len(rows), _TILE * TAPS):
         tile = slice(start, start + _TILE * TAPS)
         columns = functional.embedding_bag(
             rows[tile], pixels, per_sample_weights=shares[tile], mode="sum"
         )
-        tiles.append(columns.view(-1, TAPS * channels).mm(kernel))
+        tiles.append(_product(columns.view(-1, TAPS * channels), kernel))
     out = torch.cat(tiles).view(batch, out_height, out_width, -1)
     return out.permute(0, 3, 1, 2)
+
+
+def _product(columns: Tensor, kernel: Tensor) -> Tensor:
+    """(M, Cout) from columns (M, K) and kernel (Cout, K)."""
+    if columns.device.type != "cpu" or columns.dtype != torch.float32:
+        return columns.mm(kernel.T)
+    # torch leaves float32 matrix products to MKL, which on AMD uses half of the vectors' width.
+    # oneDNN uses all of it, and gets convolutions, on one thread with a 1x1 kernel only those of
+    # 16 images and more.
+    count = len(columns)
+    if count % _IMAGES:
+        columns = functional.pad(columns, (0, 0, 0, -count % _IMAGES))
+    images = columns.view(_IMAGES, -1, 1, columns.shape[1]).permute(0, 3, 1, 2)
+    out = functional.conv2d(images, kernel[..., None, None])
+    return out.permute(0, 2, 3, 1).reshape(-1, len(kernel))[:count]
 
 
 def _corners(
@@ -62,7 +78,7 @@ def _corners(
 ) -> tuple[Tensor, Tensor]:
     """The four pixels around every sample and their shares of it, mask included.
 
-    Returns ((B * Ho * Wo * 9, 4) int64 rows of the pixel table, float32 shares of that shape).
+    Returns ((B * Ho * Wo * 9, 4) int32 rows of the pixel table, float32 shares of that shape).
     """
     batch, _, out_height, out_width = offset.shape
     height, width = size
@@ -75,8 +91,8 @@ def _corners(
     x = moved[..., 1] + (left.view(-1, 1) + tap % 3)
     y_index, y_share = _neighbours(y, height)
     x_index, x_share = _neighbours(x, width)
-    image = torch.arange(batch, device=offset.device).view(-1, 1, 1, 1, 1, 1) * (height * width)
-    rows = image + y_index[..., :, None] * width + x_index[..., None, :]
+    image = torch.arange(0, batch * height * width, height * width, device=offset.device).int()
+    rows = image.view(-1, 1, 1, 1, 1, 1) + y_index[..., :, None] * width + x_index[..., None, :]
     y_share = y_share * mask.float().permute(0, 2, 3, 1)[..., None]
     shares = y_share[..., :, None] * x_share[..., None, :]
     return rows.view(-1, 4), shares.reshape(-1, 4)
@@ -89,7 +105,7 @@ def _neighbours(position: Tensor, size: int) -> tuple[Tensor, Tensor]:
     index = torch.stack((low, low + 1), dim=-1)
     share = torch.stack((1 - high_share, high_share), dim=-1)
     share = share * ((index >= 0) & (index < size))
-    return index.clamp(0, size - 1).long(), share
+    return index.clamp(0, size - 1).int(), share
 
 
 class DeformConv(nn.Module):
