@@ -26,12 +26,12 @@ from training.listing import Listing, Writer, folder_time
 class ImageFolder:
     """A source of images. segments: where the JSON files are, if not beside the images.
 
-    weight: how many of the samples come from here, relative to the other sources.
+    weight: an image from a source of weight 2 is drawn twice as often as one of weight 1.
     """
 
     images: Path
     segments: Path | None = None
-    weight: float | None = None
+    weight: float = 1
 
 
 class Index:
@@ -46,12 +46,11 @@ class Index:
         self._listings = list(listings)
         counts = [len(listing) for listing in listings]
         self._first = np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
-        weights = [folder.weight for folder in folders]
-        if all(weight is None for weight in weights):
-            weights = list(counts)
-        if not all(weight is not None and weight > 0 for weight in weights):
-            raise ValueError(f"weights are positive, and given for all sources or none: {weights}")
-        self._share = np.cumsum(weights) / np.sum(weights)
+        weights = np.array([folder.weight for folder in folders], float)
+        if not (np.isfinite(weights) & (weights > 0)).all():
+            raise ValueError(f"weights of folders are positive numbers, not {weights.tolist()}")
+        mass = np.cumsum(weights * counts)
+        self._share = mass / mass[-1]
         digests = "".join(listing.digest for listing in listings)
         self.digest = hashlib.sha256(digests.encode()).hexdigest()
 
@@ -72,7 +71,7 @@ class Index:
         return Path(folder.segments or folder.images, name).with_suffix(".json")
 
     def draw(self, rng: np.random.RandomState) -> int:
-        """The number of a random image: first a source by weight, then any of its images."""
+        """The number of a random image: first a source, then any of its images."""
         source = int(np.searchsorted(self._share, rng.random_sample(), side="right"))
         source = min(source, len(self._listings) - 1)
         return int(self._first[source] + rng.randint(len(self._listings[source]), dtype=np.int64))
@@ -91,9 +90,8 @@ def open_index(
 ) -> Index:
     """The index of some folders with images and segments.
 
-    weights: how many of the samples come from each folder, relative to each other. Without them
-    every image is as likely as any other. cache: folder for the lists; by default that of this
-    program among the user's caches.
+    weights: of the folders, as in `ImageFolder`. cache: folder for the lists; by default that of
+    this program among the user's caches.
 
     Raises ValueError for a folder without images that have segments, and for impossible weights.
     """
