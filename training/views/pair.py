@@ -10,6 +10,7 @@ from numpy.random import RandomState
 from training.views import geometric
 from training.views.colour import hsv_jitter
 from training.views.mixup import mixup
+from training.views.photometric import photometric
 from training.views.settings import ViewSettings
 from training.views.view import View
 
@@ -54,5 +55,6 @@ def make_view(source: View, partner: View | None, rng: RandomState, settings: Vi
         view = geometric.crop(view, rng, settings.size)
     if settings.flip and rng.random_sample() < 0.5:
         view = geometric.flip(view)
+    view = replace(view, image=photometric(view.image, rng, settings))
     view = geometric.pad(view, settings.size)
     return view.take(view.larger_than(MIN_SIDE_PX))

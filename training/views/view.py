@@ -37,31 +37,22 @@ class View:
 
     @classmethod
     def of_segments(cls, image: NDArray[np.uint8], segments: Segments) -> View:
-        """The image itself. Segments under one pixel wide or high, or outside of it, are left out.
-
-        Raises ValueError where the image has not the size that the segments were made for.
-        """
-        height, width = image.shape[:2]
-        if (height, width) != (segments.height, segments.width):
-            raise ValueError(
-                f"the image is {width} x {height}, its segments are of an image of "
-                f"{segments.width} x {segments.height}"
-            )
-        view = cls(
+        """The image itself, with its segments as they are."""
+        return cls(
             image,
             np.asarray(segments.boxes, np.float32),
             np.asarray(segments.ids, np.int64),
             list(segments.masks),
             np.tile(np.eye(3), (len(segments.ids), 1, 1)),
         )
-        return view.take(view.inside() & view.larger_than(1, or_equal=True))
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def take(self, rows: ArrayLike) -> View:
         """The same image with some of the instances: indices or a boolean mask."""
-        index = np.arange(len(self))[np.asarray(rows)]
+        rows = np.asarray(rows)
+        index = np.flatnonzero(rows) if rows.dtype == bool else rows.astype(np.int64)
         return replace(
             self,
             boxes=self.boxes[index],
@@ -104,7 +95,6 @@ class View:
         x1, y1, x2, y2 = self.boxes.T
         return (x1 < width) & (y1 < height) & (x2 > 0) & (y2 > 0)
 
-    def larger_than(self, side: float, or_equal: bool = False) -> NDArray[np.bool_]:
+    def larger_than(self, side: float) -> NDArray[np.bool_]:
         """(N,) whether a box is wider and higher than ``side`` px."""
-        sides = self.boxes[:, 2:] - self.boxes[:, :2]
-        return (sides >= side if or_equal else sides > side).all(axis=1)
+        return (self.boxes[:, 2:] - self.boxes[:, :2] > side).all(axis=1)
