@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from masa_core.runtime.protocol import Detector, Features, Model
 from masa_core.structures import Detections, Mask, Tracks
 from masa_core.tracking import Tracker
+from masa_core.tracking.camera_motion import CameraMotion
 from masa_core.wording import nearest
 
 
@@ -49,6 +50,7 @@ class MasaPipeline:
         self.detector = detector
         self.mask_model = masks if masks is not None else (model if model.has_masks else None)
         self.labels: list[int] | None = None
+        self._camera = CameraMotion()
         self.timings: dict[str, float] = {}
 
     @property
@@ -59,6 +61,7 @@ class MasaPipeline:
     def reset(self) -> None:
         """Forget all tracks."""
         self.tracker.reset()
+        self._camera.reset()
 
     def step(
         self,
@@ -83,7 +86,7 @@ class MasaPipeline:
                     detections = self._wanted(self._detect(frame_bgr, features))
             with self._timed("embed"):
                 embeddings = self.model.embed(features, detections.boxes)
-        tracks = self._track(detections, embeddings, stamp_ns)
+        tracks = self._track(frame_bgr, detections, embeddings, stamp_ns)
         if tracks.masks is None and self.mask_model is not None:
             with self._timed("masks"):
                 tracks.masks = self._cut_out(frame_bgr, features, tracks)
@@ -113,10 +116,20 @@ class MasaPipeline:
         return detections[np.isin(detections.labels, self.labels)]
 
     def _track(
-        self, detections: Detections, embeddings: NDArray[np.float32], stamp_ns: int
+        self,
+        frame_bgr: NDArray[np.uint8],
+        detections: Detections,
+        embeddings: NDArray[np.float32],
+        stamp_ns: int,
     ) -> Tracks:
+        moved = None
+        if self.tracker.wants_camera_motion:
+            with self._timed("camera motion"):
+                moved = self._camera.to(frame_bgr, detections.boxes)
+        else:
+            self._camera.reset()  # switched on again, it begins anew
         with self._timed("track"):
-            return self.tracker.update(detections, embeddings, stamp_ns)
+            return self.tracker.update(detections, embeddings, stamp_ns, moved)
 
     @contextmanager
     def _timed(self, stage: str) -> Iterator[None]:

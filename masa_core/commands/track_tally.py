@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from masa_core.structures import Tracks
 
-STAGES = ("read", "encode", "detect", "embed", "track", "masks", "write")
+STAGES = ("read", "encode", "detect", "embed", "camera motion", "track", "masks", "write")
 
 
 class Tally:

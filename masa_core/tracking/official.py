@@ -30,9 +30,13 @@ class OfficialTracker:
         self._config = self._rule.config = config
 
     def update(
-        self, detections: Detections, embeddings: NDArray[np.float32], stamp_ns: int
+        self,
+        detections: Detections,
+        embeddings: NDArray[np.float32],
+        stamp_ns: int,
+        camera_motion: NDArray[np.float64] | None = None,
     ) -> Tracks:
-        """As `Tracker.update`."""
+        """As `Tracker.update`. How the camera moved is nothing to the official code."""
         frame, self._frame = self._frame, self._frame + 1
         if len(detections) == 0:
             return Tracks.empty()  # as the official code: nothing ages, nothing is forgotten

@@ -41,9 +41,17 @@ class PlusTracker:
         self._frame = 0
         self._next_id = 0
 
-    def update(self, detections: Detections, embeddings: Floats, stamp_ns: int) -> Tracks:
+    def update(
+        self,
+        detections: Detections,
+        embeddings: Floats,
+        stamp_ns: int,
+        camera_motion: NDArray[np.float64] | None = None,
+    ) -> Tracks:
         """As `Tracker.update`; tracks age and coast on empty frames too."""
         frame, self._frame = self._frame, self._frame + 1
+        if self.config.camera_motion and camera_motion is not None:
+            self.memory.follow(camera_motion)
         rows = np.zeros(0, np.int64)
         if len(detections):
             order = np.argsort(-detections.scores, kind="stable")

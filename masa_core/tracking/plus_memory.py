@@ -17,6 +17,7 @@ Rows = NDArray[np.int64]
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 
+FARTHEST_PX = 1e5  # where a camera that moves on and on leaves what it lost from sight
 MAX_LABEL_WEIGHT = 5.0  # scores that speak for a class; so many are needed to change it
 
 
@@ -25,8 +26,11 @@ class PlusMemory(Columns):
 
     ids (M,), embeddings (M, D) of unit length, centres (M, 2) px, velocities (M, 2) px/s,
     covariances (M, 3) as in `motion`, log_sizes (M, 2) of width and height, labels that most of
-    the detections had and their label_weights, scores, masks (M,) of Mask or None, hits,
-    first_frame, first_ns and last_ns (M,).
+    the detections had and their label_weights, scores, masks (M,) of Mask or None and the
+    mask_places (M, 2) px where their objects' centres were, hits, first_frame, first_ns and
+    last_ns (M,).
+
+    Everything in pixels is in those of the newest frame, but for the masks.
     """
 
     embeddings: Floats
@@ -38,6 +42,7 @@ class PlusMemory(Columns):
     label_weights: Floats
     scores: Floats
     masks: NDArray[Any]
+    mask_places: Doubles
     hits: Rows
     first_frame: Rows
     first_ns: Rows
@@ -64,6 +69,7 @@ class PlusMemory(Columns):
             label_weights=detections.scores.copy(),
             scores=detections.scores,
             masks=_objects(detections),
+            mask_places=centres,
             hits=np.ones(count, np.int64),
             first_frame=np.full(count, frame),
             first_ns=np.full(count, stamp_ns),
@@ -95,8 +101,20 @@ class PlusMemory(Columns):
         self._vote(rows, detections)
         self.scores[rows] = detections.scores
         self.masks[rows] = _objects(detections)
+        self.mask_places[rows] = self.centres[rows]
         self.hits[rows] += 1
         self.last_ns[rows] = stamp_ns
+
+    def follow(self, camera_motion: Doubles) -> None:
+        """Into the pixels of the next frame, by a (2, 3) matrix from those of the last."""
+        if len(self) == 0:
+            return
+        turn, shift = camera_motion[:, :2], camera_motion[:, 2]
+        zoom = np.sqrt(max(abs(np.linalg.det(turn)), 1e-6))
+        self.centres = np.clip(self.centres @ turn.T + shift, -FARTHEST_PX, FARTHEST_PX)
+        self.velocities = np.clip(self.velocities @ turn.T, -FARTHEST_PX, FARTHEST_PX)
+        self.log_sizes = np.clip(self.log_sizes + np.log(zoom), 0, np.log(FARTHEST_PX))
+        self.covariances = np.clip(self.covariances * zoom**2, -(FARTHEST_PX**2), FARTHEST_PX**2)
 
     def _vote(self, rows: Rows, detections: Detections) -> None:
         """A track keeps its class until the scores of another outweigh it (majority vote)."""
@@ -120,7 +138,7 @@ class PlusMemory(Columns):
 
     def expected_masks(self, rows: Rows, stamp_ns: int) -> list[Mask]:
         """The last masks of the tracks at rows (N,), moved along with their boxes."""
-        moved = np.rint(self.expected(stamp_ns)[rows] - self.centres[rows]).astype(int)
+        moved = np.rint(self.expected(stamp_ns)[rows] - self.mask_places[rows]).astype(int)
         return [
             replace(mask, x=mask.x + int(dx), y=mask.y + int(dy))
             for mask, (dx, dy) in zip(self.masks[rows], moved, strict=True)

@@ -70,6 +70,9 @@ class MasaPlusConfig(TrackerConfig):
     )
     use_appearance: bool = _parameter(True, None, None, "match by embeddings")
     use_motion: bool = _parameter(True, None, None, "match by predicted box")
+    camera_motion: bool = _parameter(
+        True, None, None, "find how the camera moved between frames, and let the tracks follow"
+    )
     with_cats: bool = _parameter(False, None, None, "match only within a class")
     memory_s: float = _parameter(
         30.0, 0.0, 3600.0, "a confirmed track can be found again for this many seconds"

@@ -45,22 +45,39 @@ class Tracker:
         self._engine = _engine(self._config)
         self._width = 0  # of embeddings; 0: not known yet
 
+    @property
+    def wants_camera_motion(self) -> bool:
+        """Whether `update` makes use of the camera's motion."""
+        return isinstance(self._config, MasaPlusConfig) and self._config.camera_motion
+
     def update(
-        self, detections: Detections, embeddings: NDArray[np.float32], stamp_ns: int
+        self,
+        detections: Detections,
+        embeddings: NDArray[np.float32],
+        stamp_ns: int,
+        camera_motion: NDArray[np.float64] | None = None,
     ) -> Tracks:
         """The tracks of one frame.
 
         detections: N of them, any order. embeddings: (N, D) float32, one for each, not normalised.
         stamp_ns: when the frame was taken; the official presets use it for velocities only.
+        camera_motion: (2, 3) float64 matrix from pixels of the frame of the last update to pixels
+        of this one, as from `CameraMotion`; None where it is not known. masa_plus with its
+        parameter camera_motion follows it, the official presets do not.
 
         Returns the detections that continue or begin a track, by falling score; masa_plus adds
         the tracks that coast, with state COASTED.
-        Raises ValueError when there is not one finite embedding for each detection.
+        Raises ValueError when there is not one finite embedding for each detection, or when the
+        camera's motion is not such a matrix.
         """
         embeddings = np.asarray(embeddings, np.float32)
         if len(detections):
             self._check(detections, embeddings)
-        return self._engine.update(detections, embeddings, stamp_ns)
+        if camera_motion is not None:
+            camera_motion = np.asarray(camera_motion, np.float64)
+            if camera_motion.shape != (2, 3) or not np.isfinite(camera_motion).all():
+                raise ValueError(f"camera_motion must be a finite (2, 3) matrix: {camera_motion}")
+        return self._engine.update(detections, embeddings, stamp_ns, camera_motion)
 
     def _check(self, detections: Detections, embeddings: NDArray[np.float32]) -> None:
         count = len(detections)
@@ -82,7 +99,11 @@ class _Engine(Protocol):
     memory: Any
 
     def update(
-        self, detections: Detections, embeddings: NDArray[np.float32], stamp_ns: int
+        self,
+        detections: Detections,
+        embeddings: NDArray[np.float32],
+        stamp_ns: int,
+        camera_motion: NDArray[np.float64] | None = None,
     ) -> Tracks: ...
 
 

@@ -122,16 +122,18 @@ def test_cached_frames_come_back_as_they_were(tmp_path_factory, counts, chunk):
             boxes = random.random((count, 4)).astype(np.float32)
             found = Detections(boxes, random.random(count), random.integers(0, 5, count))
             looks = random.random((count, 7 if count else 0)).astype(np.float32)
-            written.append((3 * frame, 10**18 + frame, found, looks))
+            moved = random.random((2, 3))
+            written.append((3 * frame, 10**18 + frame, found, looks, moved))
             writer.image = 3 * frame
-            assert len(writer.update(found, looks, 10**18 + frame)) == 0
+            assert len(writer.update(found, looks, 10**18 + frame, moved)) == 0
         assert not path.exists()
         writer.close(["Straße", "b"])
     assert read_classes(path) == ["Straße", "b"]
     frames = list(read_frames(path))
     assert len(frames) == len(written)
-    for frame, (image, stamp_ns, found, looks) in zip(frames, written, strict=True):
+    for frame, (image, stamp_ns, found, looks, moved) in zip(frames, written, strict=True):
         assert (frame.image, frame.stamp_ns) == (image, stamp_ns)
+        assert np.array_equal(frame.camera_motion, moved)
         for name in ("boxes", "scores", "labels"):
             column, expected = getattr(frame.detections, name), getattr(found, name)
             assert column.dtype == expected.dtype and np.array_equal(column, expected)

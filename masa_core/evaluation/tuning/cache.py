@@ -1,8 +1,8 @@
 """Detections and embeddings of a bag, kept so that a trial needs neither images nor model.
 
-A file is an .npz of chunks: `stamps_0`, `images_0`, `counts_0`, `boxes_0`, `scores_0`, `labels_0`,
-`embeddings_0`, then those of chunk 1 and so on, and last `classes`. One chunk is in memory at a
-time.
+A file is an .npz of chunks: `stamps_0`, `images_0`, `counts_0`, `motions_0`, `boxes_0`, `scores_0`,
+`labels_0`, `embeddings_0`, then those of chunk 1 and so on, and last `classes`. One chunk is in
+memory at a time.
 """
 
 from __future__ import annotations
@@ -26,12 +26,13 @@ _COLUMNS = ("boxes", "scores", "labels")
 
 
 class CachedFrame(NamedTuple):
-    """What a tracker gets of one image. image: its index in the bag."""
+    """What a tracker gets of one image. image: its index in the bag. camera_motion: (2, 3)."""
 
     image: int
     stamp_ns: int
     detections: Detections
     embeddings: NDArray[np.float32]
+    camera_motion: NDArray[np.float64]
 
 
 class CacheWriter:
@@ -39,6 +40,8 @@ class CacheWriter:
 
     image: index of the image in hand, to be set before each step. The file appears with `close`.
     """
+
+    wants_camera_motion = True  # a trial may use it or not
 
     def __init__(self, path: Path) -> None:
         self.image = -1
@@ -49,9 +52,14 @@ class CacheWriter:
         self._chunk = 0
 
     def update(
-        self, detections: Detections, embeddings: NDArray[np.float32], stamp_ns: int
+        self,
+        detections: Detections,
+        embeddings: NDArray[np.float32],
+        stamp_ns: int,
+        camera_motion: NDArray[np.float64],
     ) -> Tracks:
-        self._frames.append(CachedFrame(self.image, stamp_ns, detections, embeddings))
+        frame = CachedFrame(self.image, stamp_ns, detections, embeddings, camera_motion)
+        self._frames.append(frame)
         if len(self._frames) == _FRAMES:
             self._flush()
         return Tracks.empty()
@@ -80,6 +88,7 @@ class CacheWriter:
             "stamps": np.array([frame.stamp_ns for frame in frames], np.int64),
             "images": np.array([frame.image for frame in frames], np.int64),
             "counts": np.array([len(frame.detections) for frame in frames], np.int64),
+            "motions": np.array([frame.camera_motion for frame in frames], np.float64),
         }
         for name in _COLUMNS:
             columns = [getattr(frame.detections, name) for frame in found]
@@ -109,7 +118,7 @@ def read_frames(path: Path) -> Iterator[CachedFrame]:
         while f"stamps_{chunk}" in arrays:
             parts = {
                 name: arrays[f"{name}_{chunk}"]
-                for name in ("stamps", "images", "counts", *_COLUMNS, "embeddings")
+                for name in ("stamps", "images", "counts", "motions", *_COLUMNS, "embeddings")
             }
             ends = np.cumsum(parts["counts"])
             for frame, end in enumerate(ends.tolist()):
@@ -119,5 +128,6 @@ def read_frames(path: Path) -> Iterator[CachedFrame]:
                     int(parts["stamps"][frame]),
                     Detections(*(parts[name][rows] for name in _COLUMNS)),
                     parts["embeddings"][rows],
+                    parts["motions"][frame],
                 )
             chunk += 1

@@ -38,7 +38,9 @@ class TuningDrive:
             if epoch != last:
                 tracker.reset()
                 last = epoch
-            tracks = tracker.update(frame.detections, frame.embeddings, frame.stamp_ns)
+            tracks = tracker.update(
+                frame.detections, frame.embeddings, frame.stamp_ns, frame.camera_motion
+            )
             if frame.image in wanted:
                 by_image[frame.image] = answer_of(tracks, words, epoch)
         family = OBJECTIVES[objective]
