@@ -11,15 +11,15 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from masa_core.io.folder import IMAGE_SUFFIXES
-from training.listing import Listing, Writer, folder_time
+from training.listing import Listing, Writer
+from training.walk import walk
 
 
 @dataclass(frozen=True)
@@ -144,43 +144,12 @@ def _listed(images: Path, segments: Path, path: Path) -> Listing:
         Writer(path) as writer,
         tqdm(desc=f"listing {images}", unit=" images", leave=False, disable=None) as bar,
     ):
-        for folder, names, others in _walk(images, segments, writer.folders):
-            stems: set[str] = set()
-            for name in names:
-                stem = os.path.splitext(name)[0]
-                if f"{stem}.json" not in others:
+        for contents in walk(images, segments):
+            writer.folders |= contents.times
+            for name in contents.images:
+                if os.path.splitext(name)[0] in contents.stems:
+                    writer.add(os.path.join(contents.place, name))
+                else:
                     writer.left_out += 1
-                elif stem not in stems:  # a.jpg and a.png share one file of segments
-                    writer.add(os.path.join(folder, name))
-                stems.add(stem)
-            bar.update(len(names))
+            bar.update(len(contents.images))
     return Listing(path)
-
-
-def _walk(
-    images: Path, segments: Path, times: dict[str, int]
-) -> Iterator[tuple[str, list[str], set[str]]]:
-    """Each folder below `images`: its path from there, its images by name, and all names in the
-    folder of its segments. Notes the folders' modification times, from before they were read.
-    """
-    waiting, seen = [""], set()
-    while waiting:
-        place = waiting.pop()
-        folder, other = os.path.join(images, place), os.path.join(segments, place)
-        status = os.stat(folder)
-        if (status.st_dev, status.st_ino) in seen:  # a link back
-            continue
-        seen.add((status.st_dev, status.st_ino))
-        times[folder] = status.st_mtime_ns
-        times[other] = folder_time(other)
-        folders, files = [], []
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if not entry.name.startswith("."):
-                    (folders if entry.is_dir() else files).append(entry.name)
-        names = set(files)
-        if other != folder:
-            names = set(os.listdir(other)) if times[other] >= 0 else set()
-        found = (name for name in files if os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES)
-        yield place, sorted(found), names
-        waiting += [os.path.join(place, name) for name in sorted(folders, reverse=True)]

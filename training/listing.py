@@ -17,6 +17,7 @@ from types import TracebackType
 import numpy as np
 
 from masa_core.io.atomic import part_path
+from training.walk import folder_time
 
 _VERSION = 1
 _HEADER = 5  # numbers of 8 bytes
@@ -109,11 +110,3 @@ class Writer:
         self._file.write(array("q", header).tobytes())
         self._file.flush()
         os.fsync(self._file.fileno())
-
-
-def folder_time(folder: str) -> int:
-    """When a folder's list of files was last changed, in ns; -1 where there is none."""
-    try:
-        return os.stat(folder).st_mtime_ns
-    except OSError:
-        return -1

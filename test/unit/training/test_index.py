@@ -42,7 +42,7 @@ def test_images_with_segments_are_found_in_nested_folders(data: Path, tmp_path: 
 
 def test_the_list_is_made_once(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = open_index([data], cache=tmp_path / "cache")
-    monkeypatch.setattr(index_module, "_walk", None)
+    monkeypatch.setattr(index_module, "walk", None)
     again = open_index([data], cache=tmp_path / "cache")
     assert (names(again), again.digest) == (names(first), first.digest)
     copied = pickle.loads(pickle.dumps(again))  # as for a worker process
