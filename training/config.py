@@ -7,6 +7,7 @@ cost the hours of a run. `key=value` on the command line goes over the file: `da
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import yaml
@@ -62,7 +63,7 @@ class OnnxAdapter:
         strides = list(self.taps.values())
         if not 1 <= len(strides) <= 5 or min(strides) < 1:
             raise ValueError("'taps' must name one to five tensors with their strides")
-        if any(b != 2 * a for a, b in zip(strides, strides[1:], strict=False)):
+        if any(b != 2 * a for a, b in pairwise(strides)):
             raise ValueError(f"strides of 'taps' must double from each to the next, got {strides}")
         if self.width % 32:
             raise ValueError(f"'width' must be a multiple of 32 (group norm), got {self.width}")

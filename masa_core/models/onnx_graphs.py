@@ -20,7 +20,7 @@ from masa_core.models.rpn import anchors
 
 OPSET = 20  # DeformConv is in ONNX from 19 on
 _PER_LEVEL, _PROPOSALS = 1000, 1000
-_LARGE = 1_500_000_000  # bytes of weights; a single ONNX file holds 2 GB at most
+LARGE = 1_500_000_000  # bytes of weights; a single ONNX file holds 2 GB at most
 
 
 class ImageGraph(nn.Module):
@@ -35,16 +35,19 @@ class ImageGraph(nn.Module):
         model = self.model
         backbone = model.backbone if model.detector is None else model.detector.backbone
         pyramid = model.masa_adapter(backbone(image))
-        heads = model.roi_head
+        return *pyramid[: len(model.roi_head.strides)], *self.detect(pyramid, size)
+
+    def detect(self, pyramid: list[Tensor], size: Tensor) -> tuple[Tensor, Tensor]:
+        """Boxes (K, 4) and scores (K,) of the distilled detection head."""
+        model, heads = self.model, self.model.roi_head
         levels = pyramid[: len(heads.strides)]
         found = self._proposals(pyramid, size)
         logits, deltas = heads.bbox_head(onnx_ops.pool(levels, found, heads.strides))
         real = (found[:, 2] > found[:, 0]).float()  # the rest only fills up
         boxes = _decode(found, deltas, STDS, size)
-        boxes, scores = onnx_ops.objects(
+        return onnx_ops.objects(
             boxes, logits.softmax(1)[:, 0] * real, MIN_SCORE, NMS_IOU, model.max_detections
         )
-        return *levels, boxes, scores
 
     def _proposals(self, pyramid: list[Tensor], size: Tensor) -> Tensor:
         boxes, scores, levels = [], [], []
@@ -92,7 +95,7 @@ def write_graphs(model: Masa, height: int, width: int, folder: Path) -> list[str
     levels = [f"level{i}" for i in range(len(model.roi_head.strides))]
     channels = model.rpn_head.rpn_conv.in_channels
     maps = [torch.zeros(1, channels, *side) for side in sides[: len(levels)]]
-    files = _export(
+    files = export_graph(
         ImageGraph(model),
         (image, size),
         folder / "image.onnx",
@@ -100,7 +103,7 @@ def write_graphs(model: Masa, height: int, width: int, folder: Path) -> list[str
         [*levels, "boxes", "scores"],
     )
     rows = torch.export.Dim("n", min=2)
-    return files + _export(
+    return files + export_graph(
         InstancesGraph(model),
         (torch.tensor([[0.0, 0.0, 60.0, 60.0]]).repeat(3, 1), *maps),
         folder / "instances.onnx",
@@ -110,7 +113,7 @@ def write_graphs(model: Masa, height: int, width: int, folder: Path) -> list[str
     )
 
 
-def _export(
+def export_graph(
     module: nn.Module,
     inputs: tuple[Tensor, ...],
     path: Path,
@@ -118,6 +121,7 @@ def _export(
     output_names: list[str],
     dynamic_shapes: Any = None,
 ) -> list[str]:
+    """Write a module's graph to a file; the names of that and of what lies beside it."""
     operator = DeformConv.operator
     DeformConv.operator = staticmethod(onnx_ops.deform_conv)
     try:
@@ -138,5 +142,5 @@ def _export(
         DeformConv.operator = staticmethod(operator)
     assert program is not None
     size = sum(tensor.nbytes for tensor in module.state_dict().values())
-    program.save(str(path), external_data=size > _LARGE)
+    program.save(str(path), external_data=size > LARGE)
     return sorted(file.name for file in path.parent.glob(f"{path.name}*"))

@@ -53,17 +53,19 @@ def _deform_conv_graph(x: Any, weight: Any, offset: Any, mask: Any, stride: int)
 
 
 @torch.library.custom_op("masa::pool", mutates_args=())
-def pool(levels: Sequence[Tensor], boxes: Tensor, strides: Sequence[int]) -> Tensor:
+def pool(
+    levels: Sequence[Tensor], boxes: Tensor, strides: Sequence[int], size: int = _ROI
+) -> Tensor:
     """As `masa_core.models.roi_align.pool`, for (N, 4) boxes in image 0."""
     raise NotImplementedError
 
 
 @pool.register_fake
-def _(levels: Sequence[Tensor], boxes: Tensor, strides: Sequence[int]) -> Tensor:
-    return boxes.new_empty((boxes.shape[0], levels[0].shape[1], _ROI, _ROI))
+def _(levels: Sequence[Tensor], boxes: Tensor, strides: Sequence[int], size: int = _ROI) -> Tensor:
+    return boxes.new_empty((boxes.shape[0], levels[0].shape[1], size, size))
 
 
-def _pool_graph(levels: Sequence[Any], boxes: Any, strides: Sequence[int]) -> Any:
+def _pool_graph(levels: Sequence[Any], boxes: Any, strides: Sequence[int], size: int = _ROI) -> Any:
     sides = op.Max(op.Sub(_columns(boxes, 2, 4), _columns(boxes, 0, 2)), _float(0.0))
     area = op.ReduceProd(sides, _ints([1]), keepdims=0)
     doublings = op.Div(
@@ -80,8 +82,8 @@ def _pool_graph(levels: Sequence[Any], boxes: Any, strides: Sequence[int]) -> An
                 levels[i],
                 op.Gather(boxes, row, axis=0),
                 op.Sub(row, row),  # all in image 0
-                output_height=_ROI,
-                output_width=_ROI,
+                output_height=size,
+                output_width=size,
                 sampling_ratio=0,
                 spatial_scale=1.0 / stride,
                 coordinate_transformation_mode="half_pixel",
