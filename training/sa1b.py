@@ -94,10 +94,11 @@ def read_segments(path: str | Path, masks: bool = True) -> Segments:
             row = _row(annotation, height, width, masks)
             if row["ids"] in seen:
                 raise ValueError(f"id {row['ids']} comes twice")
+            wanted = _is_wanted(row["boxes"], float(annotation.get("area", 1)), height, width)
         except (ValueError, KeyError, TypeError, OverflowError) as error:
             raise ValueError(f"{path}: annotation {number}: {_reason(error)}") from error
         seen.add(row["ids"])
-        if _is_wanted(row["boxes"], annotation.get("area", 1), height, width):
+        if wanted:
             rows.append(row)
     columns = {field.name: [row[field.name] for row in rows] for field in fields(Segments)[2:]}
     columns["boxes"] = np.array(columns["boxes"], np.float32).reshape(-1, 4)
