@@ -8,7 +8,7 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.lifecycle import LifecycleNode
 
 from masa_core.io.image_decoding import ImageError
-from masa_core.runtime.protocol import Model
+from masa_core.runtime.protocol import Detector, Model
 from masa_core.tracking import TrackerConfig
 from masa_ros.camera_tracker import CameraTracker
 from masa_ros.diagnostics import camera_status
@@ -28,7 +28,7 @@ class Camera:
     """Made when the node is configured; `start` and `stop` follow activation.
 
     index: its place in the worker's queue. name: empty for the only camera. gate: outlives the
-    camera, so that an epoch is never used twice.
+    camera, so that an epoch is never used twice. detector: finds boxes in the model's place.
 
     `process` and `failed` run in the worker's thread, all else in the executor's.
     """
@@ -40,6 +40,7 @@ class Camera:
         name: str,
         gate: StampGate,
         model: Model,
+        detector: Detector | None,
         settings: Settings,
         config: TrackerConfig,
     ) -> None:
@@ -49,7 +50,9 @@ class Camera:
         self._gate = gate
         self._model_name = model.name
         self._inputs = Inputs(node, f"{name}/" if name else "", settings)
-        self._tracker = CameraTracker(model, config, self._inputs.decode, self._inputs.read)
+        self._tracker = CameraTracker(
+            model, config, self._inputs.decode, self._inputs.read, detector
+        )
         self.configure(settings, config)
         self._statistics = Statistics()
         self._errors_in_a_row = 0

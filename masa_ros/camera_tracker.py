@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from masa_core.io.class_names import ClassNames
 from masa_core.io.detection_messages import Row, usable_detections
 from masa_core.pipeline import MasaPipeline, labels_of
-from masa_core.runtime.protocol import Model
+from masa_core.runtime.protocol import Detector, Model
 from masa_core.structures import Tracks
 from masa_core.tracking import Tracker, TrackerConfig
 from masa_ros.intake import Arrival
@@ -34,7 +34,7 @@ class CameraTracker:
     """The tracker of one camera, on a model that cameras share.
 
     decode: the BGR picture of an image message; raises ImageError. read: the rows of a detections
-    message, or None where the model finds the boxes.
+    message, or None where the model finds the boxes, or a detector in its place.
 
     For the worker thread only, but for `configure`.
     """
@@ -45,9 +45,10 @@ class CameraTracker:
         config: TrackerConfig,
         decode: Callable[[Any], NDArray[np.uint8]],
         read: Callable[[Any], list[Row]] | None,
+        detector: Detector | None = None,
     ) -> None:
-        self.names = ClassNames(() if read else model.classes)
-        self._pipeline = MasaPipeline(model, Tracker(config))
+        self._pipeline = MasaPipeline(model, Tracker(config), detector)
+        self.names = ClassNames(() if read else self._pipeline.classes)
         self._decode = decode
         self._read = read
         self._epoch: int | None = None
@@ -59,13 +60,13 @@ class CameraTracker:
         Any class is accepted where detections come from a topic, which may name it later.
         """
         if self._read is None:
-            labels_of(classes, self._pipeline.model.classes)
+            labels_of(classes, self._pipeline.classes)
         self._wanted = config, tuple(classes)
 
     def use_new_classes(self) -> None:
         """The model's classes are others now, after a new prompt. Not while it tracks."""
         if self._read is None:
-            self.names = ClassNames(self._pipeline.model.classes)
+            self.names = ClassNames(self._pipeline.classes)
 
     def track(self, arrival: Arrival) -> Outcome:
         """Raises ImageError, or whatever goes wrong in the model."""
@@ -85,7 +86,7 @@ class CameraTracker:
             detections, ignored = usable_detections(rows, height, width, self.names, classes)
         else:
             # Wanted classes that a new prompt does not name any more are passed over.
-            known = enumerate(self._pipeline.model.classes)
+            known = enumerate(self._pipeline.classes)
             wanted = [label for label, name in known if name in classes]
             self._pipeline.labels = wanted if classes else None
         tracks = self._pipeline.step(image, arrival.stamp_ns, detections)

@@ -10,7 +10,10 @@ from pathlib import Path
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.lifecycle import LifecycleNode
 
+from masa_core.detectors.load import load_detector
 from masa_core.runtime import Model, ModelError, load_model
+from masa_core.runtime.objects import ObjectModel
+from masa_core.runtime.protocol import Detector
 from masa_core.tracking import TrackerConfig
 from masa_ros.camera import Camera
 from masa_ros.frame_queue import FrameQueue
@@ -41,11 +44,9 @@ class Engine:
             dtype=settings.dtype,
             threads=settings.threads or None,
         )
-        if settings.detector == "bundle" and not self.model.has_detector:
-            raise ModelError(
-                f"model {self.model.name} finds no boxes itself: set parameter detector to topic"
-            )
-        if settings.prompt:
+        _use_vocabulary(self.model, settings)
+        self._detector = self._chosen(settings)
+        if settings.prompt and self._detector is None:
             _prompted(self.model, settings.prompt)
         self._in_work = threading.Lock()  # held while an image is tracked
         self._queue_size = settings.queue_size
@@ -53,7 +54,9 @@ class Engine:
         self._cameras: list[Camera] = []
         try:
             for index, (name, gate) in enumerate(gates.items()):
-                camera = Camera(node, index, name, gate, self.model, settings, config)
+                camera = Camera(
+                    node, index, name, gate, self.model, self._detector, settings, config
+                )
                 self._cameras.append(camera)
         except BaseException:
             self.destroy()
@@ -71,7 +74,7 @@ class Engine:
         the model takes no prompt or not this one.
         """
         with self._in_work:
-            names = _prompted(self.model, prompt)
+            names = _prompted(self._detector or self.model, prompt)
             for camera in self._cameras:
                 camera.use_new_classes()
         return names
@@ -102,6 +105,18 @@ class Engine:
     def status(self) -> list[DiagnosticStatus]:
         return [camera.status() for camera in self._cameras]
 
+    def _chosen(self, settings: Settings) -> Detector | None:
+        """Who finds the boxes, None where the model does, or a topic. May change the model."""
+        if settings.detector == "proposals":
+            self.model = ObjectModel(self.model)
+        elif "/" in settings.detector:
+            return load_detector(settings.detector, settings.device, settings.prompt)
+        elif settings.detector == "bundle" and not self.model.has_detector:
+            raise ModelError(
+                f"model {self.model.name} finds no boxes itself: set parameter detector to topic"
+            )
+        return None
+
     def _process(self, arrival: Arrival) -> None:
         with self._in_work:
             self._cameras[arrival.camera].process(arrival)
@@ -113,11 +128,21 @@ class Engine:
         )
 
 
-def _prompted(model: Model, prompt: str) -> tuple[str, ...]:
-    if not hasattr(model, "set_prompt"):
+def _use_vocabulary(model: Model, settings: Settings) -> None:
+    if not settings.vocabulary:
+        return
+    if settings.model != "masa_detic" or settings.detector != "bundle":
+        raise ModelError("parameter vocabulary is for the detector of model masa_detic")
+    from masa_core.models.detic.vocabulary import use_vocabulary  # needs torch
+
+    use_vocabulary(model, settings.vocabulary)
+
+
+def _prompted(finder: Model | Detector, prompt: str) -> tuple[str, ...]:
+    if not hasattr(finder, "set_prompt"):
         raise ValueError(
-            f"the detector of {model.name} knows fixed classes: choose among them with parameter"
-            " classes"
+            f"the detector {getattr(finder, 'name', '')} knows fixed classes: choose among them"
+            " with parameter classes"
         )
-    names: tuple[str, ...] = model.set_prompt(prompt)
+    names: tuple[str, ...] = finder.set_prompt(prompt)
     return names

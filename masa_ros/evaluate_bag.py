@@ -113,7 +113,9 @@ def _parameters(args: argparse.Namespace, camera: Camera, detections: str | None
         "model": args.model,
         "device": args.device,
         "dtype": args.dtype,
+        "detector": args.detector or settings.detector,
         "prompt": args.prompt or settings.prompt,
+        "vocabulary": args.vocabulary or settings.vocabulary,
         "classes": tuple(args.classes) if args.classes else settings.classes,
     }
     parameters: dict[str, Any] = {
@@ -139,13 +141,15 @@ def _configuration(args: argparse.Namespace, parameters: dict[str, Any] | None) 
     own = {name: value for name, value in parameters.items() if not name.startswith(PREFIX)}
     tracker = {n[len(PREFIX) :]: value for n, value in parameters.items() if n.startswith(PREFIX)}
     classes = [name for name in own.pop("classes", ()) if name]
+    detector = own.pop("detector", "unknown")
     return {
         "model": own.pop("model", "unknown"),
         "device": own.pop("device", "unknown"),
         "dtype": own.pop("dtype", "unknown"),
-        "detections": args.detections or "of the model",
+        "detections": args.detections or ("of the model" if detector == "bundle" else detector),
         "classes": classes or "all",
         "prompt": own.pop("prompt", "") or "none",
+        "vocabulary": own.pop("vocabulary", "") or "none",
         "tracker": tracker.pop("preset", "unknown"),
         "parameters": tracker,
         "node": {name: own[name] for name in sorted(own)},

@@ -38,7 +38,8 @@ def as_yaml() -> str:
 def _entry(parameter: Parameter, key: str, indent: str) -> str:
     words = [parameter.text[0].upper() + parameter.text[1:] + "."]
     if parameter.choices:
-        words.append(f"One of {', '.join(parameter.choices)}.")
+        more = ", a folder or OWNER/NAME" if parameter.or_path else ""
+        words.append(f"One of {', '.join(parameter.choices)}{more}.")
     if parameter.low is not None and parameter.high is not None:
         words.append(f"{_number(parameter.low)} to {_number(parameter.high)}.")
     if parameter.read_only:

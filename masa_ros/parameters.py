@@ -45,7 +45,11 @@ class Settings:
         "float32", "precision of the model", choices=("float32", "float16", "bfloat16")
     )
     detector: str = _setting(
-        "bundle", "who finds the boxes: the model itself, or a topic", choices=("bundle", "topic")
+        "bundle",
+        "who finds the boxes: the model itself, its distilled head (objects of any kind), a topic,"
+        " or a detector of transformers, by its folder or as OWNER/NAME",
+        choices=("bundle", "proposals", "topic"),
+        or_path=True,
     )
     detections_type: str = _setting(
         "auto",
@@ -54,6 +58,11 @@ class Settings:
     )
     prompt: str = _setting(
         "", "what an open-vocabulary detector looks for at first, such as: person, traffic light"
+    )
+    vocabulary: str = _setting(
+        "",
+        "classes for masa_detic: a .npy with their CLIP embeddings, and their names one a line in"
+        " a .txt of that name beside it",
     )
     classes: tuple[str, ...] = _setting(
         ("",), "names of the classes to track, none for all of them", read_only=False
@@ -99,7 +108,8 @@ class Settings:
 
 @dataclass(frozen=True)
 class Parameter:
-    """One ROS parameter. `low` and `high` are inclusive; `choices` are all allowed values."""
+    """One ROS parameter. `low` and `high` are inclusive; `choices` are all allowed values, but for
+    paths and names with a slash in them where it says `or_path`."""
 
     name: str
     default: Any
@@ -108,6 +118,7 @@ class Parameter:
     low: float | None = None
     high: float | None = None
     choices: tuple[str, ...] = ()
+    or_path: bool = False
 
     def check(self, value: Any) -> Any:
         """The value, a whole number made decimal where that is meant. Raises ValueError."""
@@ -121,10 +132,9 @@ class Parameter:
             good = type(value) is kind
         if not good:
             raise ValueError(f"parameter {self.name} is {value!r}, must be {_KINDS[kind]}")
-        if self.choices and value not in self.choices:
-            raise ValueError(
-                f"parameter {self.name} is {value!r}, must be one of {', '.join(self.choices)}"
-            )
+        if self.choices and value not in self.choices and not (self.or_path and "/" in value):
+            known = ", ".join(self.choices) + (", a folder or OWNER/NAME" if self.or_path else "")
+            raise ValueError(f"parameter {self.name} is {value!r}, must be one of {known}")
         if self.low is not None and not (math.isfinite(value) and self.low <= value <= self.high):
             raise ValueError(
                 f"parameter {self.name} is {value}, must be in {self.low}..{self.high}"
@@ -216,6 +226,7 @@ def _parameter(name: str, spec: Field[Any]) -> Parameter:
         meta["low"],
         meta["high"],
         tuple(meta.get("choices", ())),
+        meta.get("or_path", False),
     )
 
 

@@ -6,11 +6,16 @@ import argparse
 
 import masa_core
 from masa_core.commands import CommandError
+from masa_core.detectors.load import load_detector
 from masa_core.pipeline import MasaPipeline, labels_of
 from masa_core.runtime import Model, ModelError
-from masa_core.runtime.load import TORCH_MODELS
+from masa_core.runtime.load import MASK_MODELS, TORCH_MODELS
+from masa_core.runtime.objects import ObjectModel
+from masa_core.runtime.protocol import Detector
 from masa_core.tracking import Tracker, TrackerConfig
 from masa_core.tracking.presets import DEFAULT_PRESET
+
+PROPOSALS = "proposals"  # in place of a detector's name: the model's distilled head
 
 
 def add_pipeline_options(parser: argparse.ArgumentParser) -> None:
@@ -40,10 +45,25 @@ def add_pipeline_options(parser: argparse.ArgumentParser) -> None:
         "--classes", nargs="+", metavar="NAME", help="track detections of these classes only"
     )
     group.add_argument(
-        "--masks", metavar="NAME", help="model that cuts out the tracked boxes, such as sam_vitb"
+        "--masks",
+        metavar="NAME",
+        help="model that cuts out the tracked boxes: sam_vitb, sam_vith or mobile_sam",
     )
     group.add_argument(
-        "--prompt", metavar="TEXT", help='what masa_gdino looks for, such as "person, car"'
+        "--detector",
+        metavar="NAME|FOLDER",
+        help="who finds the boxes, in place of the model's own detector: one of transformers "
+        "(RT-DETR, D-FINE, DETR, Grounding DINO), by its folder or the name under which `hf "
+        "download` fetched it; or proposals, the model's distilled head for objects of any kind",
+    )
+    group.add_argument(
+        "--prompt", metavar="TEXT", help='what Grounding DINO looks for, such as "person, car"'
+    )
+    group.add_argument(
+        "--vocabulary",
+        metavar="FILE",
+        help="classes for masa_detic: a .npy with their CLIP embeddings, (classes, 512), and their "
+        "names one a line in a .txt of that name beside it; or the .txt alone, where CLIP is there",
     )
     group.add_argument(
         "--everything",
@@ -89,43 +109,60 @@ def load_pipeline(
     detects: whether the model must find the boxes; `--classes` are then those of its detector.
     """
     try:
-        model = _load_model(args)
+        if args.detector and not detects:
+            raise CommandError("--detector and --detections both give boxes: name one of them")
+        model, detector = _load_model(args)
         masks = _load(args, args.masks) if args.masks else None
-        pipeline = MasaPipeline(model, Tracker(config), masks=masks)
+        pipeline = MasaPipeline(model, Tracker(config), detector, masks)
     except (ModelError, ValueError) as error:
         raise CommandError(str(error)) from error
     if not detects:
         return pipeline
-    if not model.has_detector:
-        raise CommandError(f"model {model.name} has no detector: choose a model that has one")
+    if detector is None and not model.has_detector:
+        raise CommandError(
+            f"model {model.name} has no detector: choose another model, or name a --detector"
+        )
     if args.classes is not None:
         try:
-            pipeline.labels = labels_of(args.classes, model.classes)
+            pipeline.labels = labels_of(args.classes, pipeline.classes)
         except ValueError as error:
             raise CommandError(f"--classes: {error}") from error
     return pipeline
 
 
-def _load_model(args: argparse.Namespace) -> Model:
-    if args.model.startswith("sam_"):
+def _load_model(args: argparse.Namespace) -> tuple[Model, Detector | None]:
+    """The model, and the detector in its place where that is another."""
+    if args.model in MASK_MODELS:
         raise CommandError(f"{args.model} gives masks only: name it with --masks")
     named = {args.model, args.masks}
     if (args.random_weights or args.weights) and not named & set(TORCH_MODELS):
         raise CommandError(
             f"--weights and --random-weights are for torch models: {', '.join(TORCH_MODELS)}"
         )
+    if args.everything and args.detector:
+        raise CommandError("--everything finds its own boxes: name no --detector")
+    if args.vocabulary and (args.detector or args.model != "masa_detic"):
+        raise CommandError("--vocabulary is for the detector of --model masa_detic")
     model = _load(args, args.model)
-    if args.prompt is not None:
-        if not hasattr(model, "set_prompt"):
-            raise CommandError(f"--prompt: {model.name} takes none; masa_gdino does")
-        model.set_prompt(args.prompt)
+    if args.vocabulary:
+        from masa_core.models.detic.vocabulary import use_vocabulary
+
+        use_vocabulary(model, args.vocabulary)
     if args.everything:
         if args.model not in TORCH_MODELS:
             raise CommandError("--everything needs --model masa_sam_vitb or masa_sam_vith")
         from masa_core.models.everything import track_everything
 
         track_everything(model)
-    return model
+    if args.detector == PROPOSALS:
+        model = ObjectModel(model)
+    elif args.detector:
+        return model, load_detector(args.detector, args.device, args.prompt or "")
+    if args.prompt is not None:
+        if not hasattr(model, "set_prompt"):
+            raise CommandError(f"--prompt: {model.name} takes none; masa_gdino does")
+        model.set_prompt(args.prompt)
+    return model, None
 
 
 def _load(args: argparse.Namespace, name: str) -> Model:

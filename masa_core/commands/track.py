@@ -83,7 +83,7 @@ def _run(
     detections: GivenDetections | None,
     pipeline: MasaPipeline,
 ) -> int:
-    names = ClassNames(pipeline.model.classes) if detections is None else detections.names
+    names = ClassNames(pipeline.classes) if detections is None else detections.names
     outputs = Outputs(args, source, pipeline.model.name, names)
     tally, problem, ended = Tally(), "", False
     with StopOnSignal() as stop:

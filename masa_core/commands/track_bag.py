@@ -30,7 +30,7 @@ def track_bag(args: argparse.Namespace, truth: Truth) -> Run:
         if detections is not None:
             stack.callback(detections.close)
         pipeline = load_pipeline(args, config, detects=detections is None)
-        names = ClassNames(pipeline.model.classes) if detections is None else detections.names
+        names = ClassNames(pipeline.classes) if detections is None else detections.names
         progress = True if args.progress else None
         answers, speed = track_offline(
             source, pipeline, names.words, detections, truth.images, progress
@@ -56,9 +56,10 @@ def configuration(args: argparse.Namespace, config: TrackerConfig, model: str) -
         "model": model,
         "device": args.device,
         "dtype": args.dtype,
-        "detections": args.detections or "of the model",
+        "detections": args.detections or args.detector or "of the model",
         "classes": args.classes or "all",
         "prompt": args.prompt or "none",
+        "vocabulary": args.vocabulary or "none",
         "tracker": args.tracker,
         "parameters": asdict(config),
     }

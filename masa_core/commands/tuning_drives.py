@@ -85,7 +85,9 @@ def _key(args: argparse.Namespace, topic: str, hashes: dict[str, str | None]) ->
                 "model",
                 "device",
                 "dtype",
+                "detector",
                 "prompt",
+                "vocabulary",
                 "everything",
                 "classes",
                 "random_weights",
@@ -95,7 +97,7 @@ def _key(args: argparse.Namespace, topic: str, hashes: dict[str, str | None]) ->
         },
         "topic": topic,
     }
-    for option in ("detections", "detections_images"):
+    for option in ("detections", "detections_images", "vocabulary"):
         path = getattr(args, option)
         if path and Path(path).is_file():
             made_of[option] = hashlib.sha256(Path(path).read_bytes()).hexdigest()
@@ -116,7 +118,7 @@ def _fill(args: argparse.Namespace, bag: Path, cache: Path) -> None:
             stack.callback(detections.close)
         config = TrackerConfig.preset(DEFAULT_PRESET)
         pipeline = load_pipeline(args, config, detects=detections is None)
-        names = ClassNames(pipeline.model.classes) if detections is None else detections.names
+        names = ClassNames(pipeline.classes) if detections is None else detections.names
         writer = CacheWriter(cache)
         pipeline.tracker = writer  # type: ignore[assignment] # it takes what a tracker takes
         try:

@@ -2,18 +2,50 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from transformers import AutoImageProcessor, AutoModelForObjectDetection
+from transformers import AutoConfig, AutoImageProcessor, AutoModelForObjectDetection
+from transformers.utils.logging import disable_progress_bar
 
 from masa_core.models.gdino.pretrained import load_transformers
 from masa_core.models.preprocess import Preprocessing
 from masa_core.runtime.protocol import ModelError
 from masa_core.structures import Detections
+
+_NAME = re.compile(r"\w[\w.-]*(/[\w.-]+)?")  # of a model at Hugging Face
+
+
+def open_detector(
+    source: str, device: str = "cpu", prompt: str = ""
+) -> TransformersDetector | TextDetector:
+    """The detector in a folder, or of that name in the machine's Hugging Face cache.
+
+    prompt: what Grounding DINO looks for; other detectors take none. Raises ModelError where the
+    files are not there or are not a detector's, and where source and prompt do not go together;
+    ValueError for a prompt that names nothing.
+    """
+    folder = Path(source).expanduser()
+    if not folder.is_dir() and not _NAME.fullmatch(source):
+        raise ModelError(f"detector {source}: there is no such folder")
+    where = str(folder) if folder.is_dir() else source
+    try:
+        kind = AutoConfig.from_pretrained(where, local_files_only=True).model_type
+    except (OSError, ValueError) as error:
+        raise _not_loaded(where, error) from error
+    if kind == "grounding-dino":
+        if not prompt.strip():
+            raise ModelError(
+                f"detector {source} finds what a prompt names: give one, such as 'person, car'"
+            )
+        return TextDetector(where, prompt, device)
+    if prompt.strip():
+        raise ModelError(f"detector {source} takes no prompt: its classes are fixed")
+    return TransformersDetector(where, device)
 
 
 class TransformersDetector:
@@ -21,20 +53,19 @@ class TransformersDetector:
 
     source: a folder with the weights, config.json and preprocessor_config.json, or the name of a
     model that the machine's Hugging Face cache already holds; nothing is downloaded.
-    classes: names of the labels. score_thr: boxes with less are left out.
+    classes: names of the labels. score_thr: boxes with less are left out; trackers have higher
+    thresholds of their own.
 
     Raises ModelError where the files are not there, or are not those of a detector.
     """
 
-    def __init__(self, source: str | Path, device: str = "cpu", score_thr: float = 0.3) -> None:
+    def __init__(self, source: str | Path, device: str = "cpu", score_thr: float = 0.1) -> None:
+        disable_progress_bar()
         try:
             self._processor = AutoImageProcessor.from_pretrained(source, local_files_only=True)
             model = AutoModelForObjectDetection.from_pretrained(source, local_files_only=True)
-        except (OSError, ValueError) as error:
-            raise ModelError(
-                f"{source} cannot be loaded as a detector of transformers: "
-                f"{' '.join(str(error).split())[:300]}. `hf download {source}` fetches a model"
-            ) from error
+        except (OSError, ValueError, ImportError) as error:  # the last: backbones of timm
+            raise _not_loaded(source, error) from error
         self._model = model.to(device).eval()
         self.score_thr = score_thr
         names: dict[int, str] = self._model.config.id2label
@@ -91,3 +122,12 @@ class TextDetector:
         image, geometry = self._preprocessing(frame_bgr, self._device)
         found = self._model.detect(self._model.backbone(image), geometry)
         return found[found.scores > self.score_thr]
+
+
+def _not_loaded(source: str | Path, error: Exception) -> ModelError:
+    reason = " ".join(str(error).split())[:300].rstrip(". ")
+    remedy = ""
+    if isinstance(error, OSError) and not Path(source).is_dir():
+        reason = "it is neither a folder nor in the Hugging Face cache of this machine"
+        remedy = f"; `hf download {source}` fetches it"
+    return ModelError(f"{source} cannot be loaded as a detector of transformers: {reason}{remedy}")

@@ -103,6 +103,7 @@ class Masa(nn.Module):
         self.roi_head = RoiHead(box_head, strides[:roi_levels])
         self.track_head = TrackHead(embed_head, strides[:roi_levels])
         self.has_detector = True  # the distilled head, where the checkpoint has no other
+        self.has_proposals = True  # `detect_objects` may be called
         self.has_masks = hasattr(detector, "masks")
 
     @property

@@ -130,6 +130,8 @@ def test_an_unknown_parameter_in_the_file_ends_it_with_the_nearest_name(
         ({"model": "broken"}, "the model file is broken"),
         ({"classes": "[dgo]"}, "unknown class 'dgo'; did you mean 'dog'?"),
         ({"tracker.init_score_thr": 2.0}, "tracker.init_score_thr is 2.0, must be in 0.0..1.0"),
+        ({"detector": "proposals"}, "fake has no proposals"),
+        ({"vocabulary": "classes.npy"}, "for the detector of model masa_detic"),
     ],
 )
 def test_what_cannot_be_configured_ends_it_with_the_reason(

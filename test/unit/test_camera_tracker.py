@@ -55,6 +55,21 @@ def test_an_image_is_tracked_and_timed() -> None:
     assert set(outcome.latency_s) == {"decode", "encode", "detect", "embed", "track"}
 
 
+def test_a_detector_finds_boxes_in_the_models_place() -> None:
+    class OneBox:
+        classes = ("tree",)
+
+        def detect(self, frame_bgr: np.ndarray) -> Detections:
+            return Detections([[30, 20, 40, 30]], [0.9], [0])
+
+    tracker = CameraTracker(FakeModel(), CONFIG, decode_image, None, OneBox())
+    tracks = tracker.track(arrival(1)).tracks
+    assert tracks.boxes.tolist() == [[30, 20, 40, 30]] and tracker.names.words == ["tree"]
+    tracker.configure(CONFIG, ("tree",))
+    with pytest.raises(ValueError, match="unknown class 'car'"):
+        tracker.configure(CONFIG, ("car",))
+
+
 def test_ids_begin_anew_with_an_epoch() -> None:
     tracker = own_detector()
     tracker.configure(TrackerConfig.preset("masa_tao", init_score_thr=0.92), ())

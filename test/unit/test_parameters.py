@@ -66,13 +66,18 @@ def test_every_field_of_a_preset_is_a_parameter(preset: str) -> None:
         ("queue_size", 0, r"must be in 1..100"),
         ("queue_size", 2.0, "must be a whole number"),
         ("autostart", "yes", "must be true or false"),
-        ("detector", "tpic", "must be one of bundle, topic"),
+        ("detector", "tpic", "must be one of bundle, proposals, topic, a folder or OWNER/NAME"),
         ("classes", "car", "must be a list of texts"),
     ],
 )
 def test_what_is_wrong_is_told(name: str, value: Any, says: str) -> None:
     with pytest.raises(ValueError, match=says):
         check_all({name: value})
+
+
+@pytest.mark.parametrize("name", ["topic", "./rtdetr", "IDEA-Research/grounding-dino-base"])
+def test_a_detector_is_a_word_or_a_path(name: str) -> None:
+    assert settings_of(check_all({"detector": name})).detector == name
 
 
 def test_all_that_is_wrong_is_told_at_once() -> None:
