@@ -9,6 +9,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("onnxscript")
 pytest.importorskip("segment_anything")
 
+from masa_core.models import onnx_graphs  # noqa: E402
 from masa_core.models.export import export  # noqa: E402
 from masa_core.runtime.ort import OrtModel  # noqa: E402
 from masa_core.runtime.protocol import ModelError  # noqa: E402
@@ -67,6 +68,22 @@ def test_a_frame_of_another_shape_is_fitted_in(pair):
     assert len(found) > 0
     assert (found.boxes[:, 2] <= 100.01).all() and (found.boxes[:, 3] <= 200.01).all()
     assert np.isfinite(bundle.embed(features, found.boxes)).all()
+
+
+def test_weights_too_large_for_an_onnx_file_lie_beside_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(onnx_graphs, "LARGE", 0)  # as for ViT-H
+    model = small_masa()
+    export(model, tmp_path / "bundle", FRAME)
+    assert (tmp_path / "bundle" / "image.onnx").stat().st_size < 2_000_000
+    bundle = OrtModel(tmp_path / "bundle")
+    boxes = np.array([[10, 10, 60, 70]], np.float32)
+    ours = bundle.embed(bundle.encode(frame(*FRAME)), boxes)
+    assert np.abs(ours - model.embed(model.encode(frame(*FRAME)), boxes)).max() < 1e-3
+
+    data = tmp_path / "bundle" / "image.onnx.data"
+    data.write_bytes(data.read_bytes()[:-1] + b"x")
+    with pytest.raises(ModelError, match=r"image\.onnx\.data has SHA-256"):
+        OrtModel(tmp_path / "bundle")
 
 
 def test_a_folder_in_use_is_left_alone(tmp_path):
