@@ -3,27 +3,34 @@
     python scripts/measure_models.py frame masa_r50     # a 1280 x 720 frame with 50 boxes
     python scripts/measure_models.py fusion             # deformable fusion beside torchvision's op
     python scripts/measure_models.py everything         # beside SAM's automatic mask generator
+    python scripts/measure_models.py kept               # what that generator does with masks
     python scripts/measure_models.py bundle masa_r50    # its bundle in ONNX Runtime beside torch
+    python scripts/measure_models.py precision masa_r50 # embeddings in half precision
+
+    python scripts/measure_models.py frame masa_r50 --device cuda --dtype float16
 
 What is compared runs in turns in one process. Shown are seconds by the clock and seconds of CPU
 time, medians; OMP_NUM_THREADS=1 makes the latter comparable on a machine that does other work too.
-The memory is the highest that the process ever held.
+The memory is the most that a call took over what was held before it (Linux), at the end the most
+that the process ever held.
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 import resource
-import statistics
 import tempfile
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
+from costs import in_turns, show
 from numpy.typing import NDArray
+from segment_anything import SamAutomaticMaskGenerator
+from segment_anything.modeling import Sam
 from torch import Tensor
 
 from masa_core import models
@@ -32,6 +39,7 @@ from masa_core.models.everything import segment_everything
 from masa_core.models.export import export
 from masa_core.models.fusion import DeformFusion
 from masa_core.models.masa import Masa
+from masa_core.models.precision import set_type
 from masa_core.runtime.ort import OrtModel
 
 HEIGHT, WIDTH = 720, 1280  # of the frame, px
@@ -51,7 +59,7 @@ def main() -> None:
     MEASURES[args.what](args)
     if args.device == "cpu":
         kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        print(f"peak memory of the process {kilobytes / 1e6:.1f} GB")
+        print(f"peak memory of the process {kilobytes * 1024 / 1e9:.1f} GB")
     else:
         print(f"peak memory on the device {torch.cuda.max_memory_allocated() / 1e9:.1f} GB")
 
@@ -70,7 +78,7 @@ def measure_frame(args: argparse.Namespace) -> None:
     }
     if model.has_masks:
         stages["masks"] = lambda: model.masks(features, boxes)
-    show(in_turns(stages, args))
+    show(in_turns(stages, args.device, args.rounds))
 
 
 def measure_fusion(args: argparse.Namespace) -> None:
@@ -90,7 +98,11 @@ def measure_fusion(args: argparse.Namespace) -> None:
     pairs = zip(run(deform_conv), run(torchvision_deform_conv), strict=True)
     print(f"largest difference {max((a - b).abs().max().item() for a, b in pairs):.1e}")
     calls = {"ours": deform_conv, "torchvision": torchvision_deform_conv}
-    show(in_turns({name: partial(run, call) for name, call in calls.items()}, args))
+    show(
+        in_turns(
+            {name: partial(run, call) for name, call in calls.items()}, args.device, args.rounds
+        )
+    )
 
 
 def torchvision_deform_conv(
@@ -105,24 +117,46 @@ def torchvision_deform_conv(
 
 
 def measure_everything(args: argparse.Namespace) -> None:
-    """300 proposals and their masks, beside SAM's own 32 x 32 points; one ViT-B for both."""
-    from segment_anything import SamAutomaticMaskGenerator
-    from segment_anything.modeling import Sam
+    """300 proposals and their masks, beside SAM's own 32 x 32 points; one ViT-B for both.
 
-    model = models.load("masa_sam_vitb", args.device, args.dtype, random_weights=True)
-    frame = picture()
-    sam = Sam(PackageEncoder(model), model.detector.prompt_encoder, model.detector.mask_decoder)
-    # Its thresholds drop all masks of random weights: what it would do with them is not counted.
-    generator = SamAutomaticMaskGenerator(sam.eval())
+    The generator's thresholds drop all masks of random weights, so that what it does with those
+    it keeps is not in its time: `measure_kept` tells the most that this can be.
+    """
+    model, sam = sam_vitb(args)
+    generator = SamAutomaticMaskGenerator(sam)
+    calls = {
+        "everything (300 boxes)": lambda: segment_everything(model, picture()),
+        "SAM's generator (32 x 32 points)": lambda: generator.generate(picture()),
+    }
+    show(in_turns(calls, args.device, args.rounds))
+
+
+def measure_kept(args: argparse.Namespace) -> None:
+    """One of the generator's 16 batches of points, all its masks dropped, and all of them kept."""
+    _, sam = sam_vitb(args)
+    every = {"pred_iou_thresh": 0.0, "stability_score_thresh": 0.0, "box_nms_thresh": 1.0}
+    dropped, kept = SamAutomaticMaskGenerator(sam, 8), SamAutomaticMaskGenerator(sam, 8, **every)
+    counts = {}
+
+    def run(name: str, generator: SamAutomaticMaskGenerator) -> None:
+        counts[name] = len(generator.generate(picture()))
+
+    calls = {"8 x 8 points, strict": dropped, "8 x 8 points, none dropped": kept}
     show(
         in_turns(
-            {
-                "everything (300 boxes)": lambda: segment_everything(model, frame),
-                "SAM's generator (32 x 32 points)": lambda: generator.generate(frame),
-            },
-            args,
+            {name: partial(run, name, each) for name, each in calls.items()},
+            args.device,
+            args.rounds,
         )
     )
+    print(f"masks: {counts}")
+
+
+def sam_vitb(args: argparse.Namespace) -> tuple[Masa, Sam]:
+    """One ViT-B and its mask decoder, as our model and as the package's."""
+    model = models.load("masa_sam_vitb", args.device, args.dtype, random_weights=True)
+    parts = model.detector.prompt_encoder, model.detector.mask_decoder
+    return model, Sam(PackageEncoder(model), *parts).eval()
 
 
 def measure_bundle(args: argparse.Namespace) -> None:
@@ -154,9 +188,27 @@ def measure_bundle(args: argparse.Namespace) -> None:
                     "ONNX Runtime": lambda: bundle.detect(bundle.encode(frame)),
                     "torch": lambda: model.detect_objects(model.encode(frame)),
                 },
-                args,
+                args.device,
+                args.rounds,
             )
         )
+
+
+def measure_precision(args: argparse.Namespace) -> None:
+    """Embeddings of one frame's boxes in half precision beside float32, by the same weights."""
+    model = models.load(args.model, args.device, random_weights=True)
+    torch.manual_seed(0)
+    for block in model.masa_adapter[1].dyhead_blocks:  # as made, all offsets are zero
+        torch.nn.init.normal_(block.spatial_conv_offset.weight, std=0.02)
+    frame, boxes = picture(), some_boxes()
+    exact = model.embed(model.encode(frame), boxes)
+    for dtype in (torch.float16, torch.bfloat16):
+        half = set_type(copy.deepcopy(model), dtype)
+        rows = half.embed(half.encode(frame), boxes)
+        lengths = np.linalg.norm(exact, axis=1)
+        error = np.linalg.norm(rows - exact, axis=1) / lengths
+        cosine = (rows * exact).sum(axis=1) / lengths / np.linalg.norm(rows, axis=1)
+        print(f"{dtype}: off by {error.max():.2%} of the length at most, cosine {cosine.min():.6f}")
 
 
 class PackageEncoder(torch.nn.Module):
@@ -180,35 +232,13 @@ def some_boxes() -> NDArray[np.float32]:
     return np.hstack((corner, corner + rng.uniform(20, 200, (BOXES, 2)))).astype(np.float32)
 
 
-def in_turns(
-    calls: dict[str, Callable[[], object]], args: argparse.Namespace
-) -> dict[str, list[tuple[float, float]]]:
-    """Seconds by the clock and of the CPU, ``rounds`` times, in turns; one more to warm up."""
-    seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in calls}
-    for turn in range(args.rounds + 1):
-        for name, call in calls.items():
-            if args.device != "cpu":
-                torch.cuda.synchronize()
-            clock, cpu = time.perf_counter(), time.process_time()
-            call()
-            if args.device != "cpu":
-                torch.cuda.synchronize()
-            if turn:
-                seconds[name].append((time.perf_counter() - clock, time.process_time() - cpu))
-    return seconds
-
-
-def show(seconds: dict[str, list[tuple[float, float]]]) -> None:
-    for name, times in seconds.items():
-        clock, cpu = (statistics.median(column) for column in zip(*times, strict=True))
-        print(f"{name:34s} {clock:8.3f} s by the clock, {cpu:8.3f} s of CPU", flush=True)
-
-
 MEASURES = {
     "frame": measure_frame,
     "fusion": measure_fusion,
     "everything": measure_everything,
+    "kept": measure_kept,
     "bundle": measure_bundle,
+    "precision": measure_precision,
 }
 
 if __name__ == "__main__":
