@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from training.image_files import read_image
 from training.sa1b import Segments, read_segments
-from training.samples import read_image
 
 # Kinds of problems, in the order in which they are told.
 ERRORS = (

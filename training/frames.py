@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,7 +16,8 @@ from tqdm import tqdm
 
 from masa_core.commands.interrupt import StopOnSignal
 from masa_core.io import Source, SourceError, open_source
-from masa_core.io.atomic import AtomicText, part_path
+from masa_core.io.atomic import AtomicText
+from training.image_files import write_image
 
 _DESCRIPTION = """\
 Take frames out of each SOURCE (a video file, a folder of images, or a rosbag2) and write
@@ -104,7 +104,7 @@ def take_frames(source: Source, out: Path, settings: Settings, stop: StopOnSigna
         drive = f"-{epoch}" if epoch else ""  # the clock went back: stamps may come again
         name = f"{source.name}{drive}-{frame.stamp_ns:019d}{settings.suffix}"
         if not (out / name).exists():
-            _write_image(out / name, frame.image)
+            write_image(out / name, frame.image)
     return tally
 
 
@@ -122,19 +122,6 @@ def looks_new(small: NDArray[np.float32], other: NDArray[np.float32], change: fl
     """
     difference = small - other
     return bool(np.abs(difference - np.median(difference)).max() > change)
-
-
-def _write_image(path: Path, image: NDArray[np.uint8]) -> None:
-    coded, data = cv2.imencode(path.suffix, image, [cv2.IMWRITE_JPEG_QUALITY, 95])
-    if not coded:
-        raise OSError(f"{path} cannot be coded")
-    part = part_path(path)
-    try:
-        part.write_bytes(data.tobytes())
-        os.replace(part, path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from training.image_files import read_image
 from training.index import Index
 from training.sa1b import Segments, read_segments
 
@@ -39,16 +38,3 @@ def read_sample(
         raise ValueError(f"{index.json_path(number)} has {len(segments)} segments that can be used")
     ids = number * _MAX_SEGMENTS + 1 + np.arange(len(segments), dtype=np.int64)
     return image, replace(segments, ids=ids)
-
-
-def read_image(path: Path) -> NDArray[np.uint8]:
-    """(H, W, 3) uint8 BGR, turned as its EXIF data say. Raises ValueError, OSError."""
-    # Not cv2.imread: it cannot open every file name that the system allows.
-    data = np.fromfile(path, np.uint8)
-    try:
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
-    except cv2.error as error:
-        raise ValueError(f"{path} cannot be decoded: {error}") from error
-    if image is None:
-        raise ValueError(f"{path} is not an image that can be decoded")
-    return np.asarray(image, np.uint8)

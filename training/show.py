@@ -1,0 +1,98 @@
+"""`python -m training.show`: a picture of pairs of views, as training would be given them."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from training.config import read_config
+from training.image_files import write_image
+from training.index import ImageFolder, Index, open_index
+from training.pair_picture import draw_pair, sheet
+from training.samples import read_sample
+from training.views.pair import make_pair
+from training.views.settings import ViewSettings
+from training.views.view import View
+
+_DESCRIPTION = """\
+Draw random images of the data sets in the folders DATA, and make two views of each, as
+training does. An instance that is in both views has the same colour and number in both:
+look whether what is to be matched really is the same.
+"""
+_TRIES = 20  # images that cannot be read, one after the other
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """0; 2 where there is nothing to show."""
+    args = _parser().parse_args(arguments)
+    try:
+        settings = read_config(args.config).views if args.config else ViewSettings()
+        settings = replace(settings, size=args.size, **({"mixup": False} if args.alone else {}))
+        folders = [ImageFolder(folder, args.segments) for folder in args.data]
+        index = open_index(folders)
+        pictures = [
+            show_pair(index, settings, np.random.RandomState((args.seed, number)), args.instances)
+            for number in range(args.pairs)
+        ]
+    except (OSError, ValueError) as error:
+        print(f"training.show: {error}", file=sys.stderr)
+        return 2
+    write_image(args.out, sheet(pictures, args.columns))
+    print(f"{len(pictures)} pairs of views in {args.out}")
+    return 0
+
+
+def show_pair(
+    index: Index, settings: ViewSettings, rng: np.random.RandomState, instances: int
+) -> np.ndarray:
+    """The picture of a random pair. Raises ValueError where no image can be read."""
+    number, source = _draw(index, rng)
+    partner = _draw(index, rng)[1] if settings.mixup else None
+    key, reference = make_pair(source, partner, rng, settings)
+    return draw_pair(key, reference, index.image_path(number).name, rng, instances)
+
+
+def _draw(index: Index, rng: np.random.RandomState) -> tuple[int, View]:
+    problem = ""
+    for _ in range(_TRIES):
+        number = index.draw(rng)
+        try:
+            return number, View.of_segments(*read_sample(index, number))
+        except (OSError, ValueError) as error:
+            problem = str(error)
+            print(f"left out: {problem}", file=sys.stderr)
+    raise ValueError(f"{_TRIES} images in a row cannot be read; the last: {problem}")
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m training.show",
+        description=_DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("data", nargs="+", type=Path, metavar="DATA")
+    parser.add_argument("--out", type=Path, default=Path("pairs.png"), metavar="FILE")
+    parser.add_argument("--segments", type=Path, help="where the JSON files are, if elsewhere")
+    parser.add_argument("--config", type=Path, help="of a training, for the transforms in it")
+    parser.add_argument("--alone", action="store_true", help="mix no second image in")
+    parser.add_argument("--pairs", type=_count, default=6)
+    parser.add_argument("--columns", type=_count, default=2)
+    parser.add_argument("--size", type=_count, default=448, help="px a side of a view")
+    parser.add_argument("--instances", type=_count, default=12, help="at most, of each pair")
+    parser.add_argument("--seed", type=int, default=0)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
