@@ -149,6 +149,7 @@ def batches(config: Config, index: Index, world: World, first_step: int) -> Iter
             num_workers=workers,
             worker_init_fn=_begin_worker if workers else None,
             pin_memory=world.device.type == "cuda",
+            generator=torch.Generator(),  # its seeds must not come out of the run's own numbers
         )
     )
 

@@ -142,7 +142,7 @@ def _write_heads(learner: Learner, backbone: OnnxBackbone, folder: Path) -> dict
 
 
 def _free_sides(backbone: OnnxBackbone, number: int) -> dict[int, Any]:
-    """Which sides of a tap vary: both, where the size of frames decides; none, where it is fixed."""
+    """Which sides of a tap vary: none where the input has one size, else both."""
     if backbone.spec.size:
         return {}
     return {2: torch.export.Dim.AUTO, 3: torch.export.Dim.AUTO}
