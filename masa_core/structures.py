@@ -88,8 +88,8 @@ class Tracks:
 
     What a tracker adds, None where it is not known:
     ages: (N,) int64, updates since the track began. first_seen_ns, last_seen_ns: (N,) int64.
-    velocities: (N, 2) float32, of the box centre, px/s; relative to the background, where the tracker
-    follows the camera's motion. embeddings: (N, D) float32, of this frame.
+    velocities: (N, 2) float32, of the box centre, px/s; relative to the background, where the
+    tracker follows the camera's motion. embeddings: (N, D) float32, of this frame.
     """
 
     ids: NDArray[np.int64]

@@ -140,7 +140,7 @@ def test_coasted_boxes_and_masks_follow_the_camera() -> None:
         np.testing.assert_allclose(middle, expected[track], atol=2)
 
 
-def test_a_velocity_is_that_before_the_background() -> None:
+def test_a_velocity_is_relative_to_the_background() -> None:
     tracker, view = plus(), np.eye(2, 3)
     for index in range(10):
         tracks = tracker.update(row_of_posts(view), ALIKE[:5], ns(index / 10), motion(-10, 0))
