@@ -50,7 +50,8 @@ class OrtModel:
         feeds = {spec.input: image}
         if self._takes_size:
             feeds["size"] = np.array(size, np.float32)
-        outputs = self._image.run(self._wanted, feeds)
+        # Asked for nothing, ONNX Runtime gives all. A head may need the crops alone.
+        outputs = self._image.run(self._wanted, feeds) if self._wanted else []
         tensors = {spec.input: image, **dict(zip(self._wanted, outputs, strict=True))}
         scale = np.array([size[1] / width, size[0] / height] * 2, np.float32)
         return BundleFeatures(frame_bgr, tensors, scale, size)

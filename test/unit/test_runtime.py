@@ -127,14 +127,14 @@ def test_a_box_is_embedded_alike_alone_and_among_others(
     boxes = np.random.default_rng(0).uniform(0, 200, (30, 4)).astype(np.float32)
     boxes[:, 2:] += boxes[:, :2]
     together = model.embed(features, boxes)
-    assert together.dtype == np.float32 and together.shape == (30, 384)
+    assert together.dtype == np.float32 and together.shape == (30, 256)
     assert np.linalg.norm(together, axis=1) == pytest.approx(np.full(30, 5.0), rel=1e-4)
     alone = np.concatenate([model.embed(features, boxes[row : row + 1]) for row in range(30)])
     assert np.abs(alone - together).max() < 1e-3
 
 
 def test_no_boxes_have_no_embeddings(model: OrtModel, picture: np.ndarray) -> None:
-    assert model.embed(model.encode(picture), np.zeros((0, 4), np.float32)).shape == (0, 384)
+    assert model.embed(model.encode(picture), np.zeros((0, 4), np.float32)).shape == (0, 256)
 
 
 def test_odd_boxes_have_finite_embeddings(model: OrtModel, picture: np.ndarray) -> None:
@@ -322,7 +322,7 @@ def test_crops_are_cut_from_the_frame_itself(copy: Path) -> None:
 
 
 def test_crops_need_a_size(copy: Path) -> None:
-    edit(copy, lambda content: content["embedding"].update(crop=[8, 4]))
+    edit(copy, lambda content: content["embedding"].pop("crop"))
     assert "go together" in error_of(copy)
 
 
