@@ -111,7 +111,8 @@ class Schedule:
     kind: "step" (times 0.1 at each of `milestones`, in epochs) or "cosine" (down to 0).
     without_mixup: the last epochs that go without MixUp. track_head_epochs: epochs after the
     others, with all augmentations, in which the track head alone is trained, at track_head_rate
-    times the first learning rate (the paper names no rate; supplement J.2).
+    times the first learning rate (the paper names no rate; supplement J.2). With 0 `epochs`, that
+    is all: domain adaptation (appendix D).
     """
 
     epochs: int = 12
@@ -125,8 +126,10 @@ class Schedule:
 
     def __post_init__(self) -> None:
         _one_of("kind", self.kind, ("step", "cosine"))
-        if self.epochs < 1 or not 0 <= self.without_mixup <= self.epochs:
-            raise ValueError("'epochs' must be at least 1, and 'without_mixup' not above it")
+        if min(self.epochs, self.track_head_epochs) < 0 or not self.epochs + self.track_head_epochs:
+            raise ValueError("'epochs' and 'track_head_epochs' must not be below 0, nor both 0")
+        if not 0 <= self.without_mixup <= self.epochs:
+            raise ValueError("'without_mixup' must be 0 to 'epochs'")
 
 
 @dataclass(frozen=True)
