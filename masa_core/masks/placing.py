@@ -36,7 +36,7 @@ def _bilinear_weights(
     Bilinear sampling is separable, so two such (pixels, cells) matrices place a mask. Beyond the
     mask's border its value falls to zero.
     """
-    first = max(int(np.floor(low)) - 1, 0)
+    first = min(max(int(np.floor(low)) - 1, 0), limit)
     last = min(int(np.ceil(high)) + 1, limit)
     pixels = np.arange(first, max(first, last), dtype=np.float32) + 0.5
     if high > low:

@@ -182,4 +182,7 @@ class Masa(nn.Module):
         boxes = np.asarray(boxes_xyxy, np.float32)
         if boxes.ndim != 2 or boxes.shape[1] != 4 or not np.isfinite(boxes).all():
             raise ValueError(f"expected (N, 4) finite boxes, got an array of shape {boxes.shape}")
+        # RoIAlign takes samples all over a box: those of one far larger than the frame have no end.
+        size = np.array([features.width, features.height] * 2, np.float32)
+        boxes = boxes.clip(-size, 2 * size)
         return torch.from_numpy(boxes).to(features.pyramid[0].device)
