@@ -50,9 +50,10 @@ def assign(candidates: Tensor, truth: Tensor, rule: Rule) -> Tensor:
         row = torch.where(better, chosen + start, row)
         if rule.low_quality is not None:
             most = iou.max(dim=1, keepdim=True).values
-            rescue = (iou == most) & (most >= rule.low_quality)
-            number = torch.arange(start, start + len(iou), device=iou.device)[:, None]
-            rescued = torch.maximum(rescued, torch.where(rescue, number, NEGATIVE).amax(dim=0))
+            rescue, rescued_here = torch.nonzero(
+                (iou == most) & (most >= rule.low_quality), as_tuple=True
+            )
+            rescued.scatter_reduce_(0, rescued_here, rescue + start, "amax")
     result = torch.full_like(row, IGNORED)
     result[best < rule.negative] = NEGATIVE
     result = torch.where(best >= rule.positive, row, result)

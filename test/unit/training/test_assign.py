@@ -123,12 +123,13 @@ def test_box_rois_are_a_quarter_positive() -> None:
 
 
 def test_a_crowded_instance_does_not_crowd_out_the_others() -> None:
-    crowd = [0] * 900 + [1] * 20 + [2] * 20 + [3] * 3
+    crowd = [0] * 900 + [1] * 60 + [2] * 30 + [3] * 3
     assigned = torch.tensor(crowd + [NEGATIVE] * 50)
-    rows = choose_balanced(assigned, 100, generator())
-    assert len(rows) == len(rows.unique()) == 100
-    counts = torch.bincount(assigned[rows], minlength=4).tolist()
-    assert counts[1:] == [20, 20, 3]  # a quota of 26 each, and the rest from the crowd
+    for seed in range(10):
+        rows = choose_balanced(assigned, 100, generator(seed))
+        assert len(rows) == len(rows.unique()) == 100
+        counts = torch.bincount(assigned[rows], minlength=4)
+        assert (counts[:3] >= 26).all() and counts[3] == 3  # a quota of 26 each, then any
     many = torch.arange(80).repeat_interleave(5)  # a quota of 2 each is 160: too many
     assert len(choose_balanced(many, 100, generator())) == 100
 

@@ -191,6 +191,15 @@ def test_an_image_is_not_mixed_with_itself() -> None:
         assert len(np.unique(same.ids)) == len(same)
 
 
+def test_views_are_drawn_again_until_both_have_an_instance() -> None:
+    source = golden_view("a").take([4])
+    far = replace(SMALL, size=60, mixup=False, jitter_scale=(1.5, 2.5))
+    single = [make_view(source, None, np.random.RandomState(seed), far) for seed in range(40)]
+    assert sum(not len(view) for view in single) > 10
+    for seed in range(40):
+        assert all(len(view) for view in make_pair(source, None, np.random.RandomState(seed), far))
+
+
 def test_hopeless_images_give_empty_views_and_no_endless_loop() -> None:
     source = golden_view("a").take([])
     key, reference = make_pair(source, None, np.random.RandomState(0), SMALL)
