@@ -124,18 +124,8 @@ def embedding_graph(
 
 def add_measures(graph: Graph, stem: Stem, words: Words) -> int:
     """Adds the nodes from `crops` to `measures`; gives their number D."""
-    number = len(words.centres)
-    pixels = _pixels(graph)
-    # The softmax of -|p - c|^2 / t does not see |p|^2: a convolution is left.
-    slopes = 2 / words.temperature * words.centres
-    offsets = -(words.centres**2).sum(axis=1) / words.temperature
-    logits = graph.node(
-        "Conv", pixels, graph.constant(slopes[:, :, None, None]), graph.constant(offsets)
-    )
-    shares = _stripes(graph, graph.node("Softmax", logits, axis=1), CROP[0] // 2, CROP[1] // 2)
-    roots = graph.node("Sqrt", graph.node("Add", shares, graph.constant(FLOOR)))
-    parts = [_flat(graph, roots, number * STRIPES)]
-    size = number * STRIPES
+    size = len(words.centres) * STRIPES
+    parts = [_flat(graph, graph.node("Sqrt", _shares(graph, words)), size)]
 
     crops = graph.node("Sub", "crops", graph.constant(np.reshape(stem.mean, (1, 3, 1, 1))))
     graph.node("Div", crops, graph.constant(np.reshape(stem.std, (1, 3, 1, 1))), name="image")
@@ -148,6 +138,24 @@ def add_measures(graph: Graph, stem: Stem, words: Words) -> int:
         size += channels * STRIPES
     graph.node("Concat", *parts, name="measures", axis=1)
     return size
+
+
+def _shares(graph: Graph, words: Words) -> str:
+    """Shares of the words in each stripe, and FLOOR: (N, S, W)."""
+    height, width = CROP[0] // 2, CROP[1] // 2
+    listed = graph.node("Reshape", _pixels(graph), graph.constant([0, 0, -1], np.int64))
+    listed = graph.node("Transpose", listed, perm=[0, 2, 1])  # words last: softmax is fast there
+    # The softmax of -|p - c|^2 / t does not see |p|^2: what is left is linear in p.
+    slopes = 2 / words.temperature * words.centres.T
+    offsets = -(words.centres**2).sum(axis=1) / words.temperature
+    logits = graph.node("MatMul", listed, graph.constant(slopes))
+    logits = graph.node("Add", logits, graph.constant(offsets))
+    belongs = graph.node("Softmax", logits, axis=2)
+    pooling = np.zeros((STRIPES, height, width))
+    for stripe, rows in enumerate(np.array_split(np.arange(height), STRIPES)):
+        pooling[stripe, rows] = _across(width) / len(rows)
+    shares = graph.node("MatMul", graph.constant(pooling.reshape(STRIPES, -1)), belongs)
+    return graph.node("Add", shares, graph.constant(FLOOR))
 
 
 def _pixels(graph: Graph) -> str:
@@ -165,11 +173,16 @@ def _pixels(graph: Graph) -> str:
 
 def _stripes(graph: Graph, x: str, height: int, width: int) -> str:
     """Means over stripes of a map (N, C, height, width), the middle weighing more: (N, C, S)."""
-    places = (np.arange(width) + 0.5) / width - 0.5
-    weights = np.exp(-0.5 * (places / MIDDLE) ** 2)
-    rows = graph.node("MatMul", x, graph.constant((weights / weights.sum())[:, None]))
+    rows = graph.node("MatMul", x, graph.constant(_across(width)[:, None]))
     shape = graph.constant([0, 0, STRIPES, height // STRIPES], np.int64)
     return graph.node("ReduceMean", graph.node("Reshape", rows, shape), axes=[3], keepdims=0)
+
+
+def _across(width: int) -> NDArray[np.float64]:
+    """Weights of the columns of a map: most in the middle, 1 in all."""
+    places = (np.arange(width) + 0.5) / width - 0.5
+    weights = np.exp(-0.5 * (places / MIDDLE) ** 2)
+    return np.asarray(weights / weights.sum())
 
 
 def _flat(graph: Graph, x: str, size: int) -> str:
