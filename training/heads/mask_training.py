@@ -1,0 +1,98 @@
+"""Mask distillation: the mask head learns the segments of a pool of views."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+from tqdm import trange
+
+from training.heads.draw import MARGIN, SIDE
+from training.heads.mask_head import SIZE, MaskHead
+from training.heads.pool import TAPS, Pool
+from training.losses.masks import mask_loss
+
+VIEWS, BOXES = 4, 10  # of a step: views, and boxes of each
+LEARNING_RATE, WEIGHT_DECAY = 4e-3, 1e-2
+JITTER = 0.2  # of a box's sides at most, in parts of its width and height
+
+
+def train_masks(pool: Pool, steps: int, seed: int) -> MaskHead:
+    """A mask head after `steps` of AdamW on random views and boxes."""
+    torch.manual_seed(seed)
+    rng = np.random.RandomState(seed)
+    head = MaskHead().to(memory_format=torch.channels_last)
+    optimizer = torch.optim.AdamW(head.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, steps, pct_start=0.1)
+    bar = trange(steps, desc="masks", unit="step")
+    for _ in bar:
+        maps, boxes, image_of_box, masks = draw_batch(pool, rng)
+        seen = jitter(boxes, rng)
+        losses = mask_loss(head(seen, image_of_box, maps), mask_targets(masks, boxes, seen))
+        loss = torch.stack(list(losses.values())).sum()
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(head.parameters(), 5.0)
+        optimizer.step()
+        schedule.step()
+        bar.set_postfix(loss=f"{loss.item():.3f}")
+    return head.eval()
+
+
+def draw_batch(
+    pool: Pool, rng: np.random.RandomState
+) -> tuple[dict[str, Tensor], Tensor, Tensor, Tensor]:
+    """Maps of VIEWS views, boxes (N, 4), the view of each (N,), masks (N, GRID, GRID) uint8.
+
+    Segments are drawn by their weights.
+    """
+    views, rows = rng.randint(len(pool), size=VIEWS), []
+    for view in views:
+        segments = pool.rows(view)
+        # The largest of random numbers to the power of 1 / weight: a draw without replacement.
+        keys = rng.rand(segments.stop - segments.start) ** (1 / pool.weights[segments])
+        rows.append(segments.start + np.argsort(-keys)[:BOXES])
+    image_of_box = np.repeat(np.arange(VIEWS), [len(drawn) for drawn in rows])
+    flat = np.concatenate(rows)
+    return (
+        stack_maps(pool, views, tuple(TAPS)),
+        torch.from_numpy(pool.boxes[flat]),
+        torch.from_numpy(image_of_box),
+        torch.from_numpy(pool.masks[flat]),
+    )
+
+
+def stack_maps(pool: Pool, views: NDArray[np.int64], names: tuple[str, ...]) -> dict[str, Tensor]:
+    """Maps (V, C, h, w) float32 of some views, laid out as convolutions on a CPU like them."""
+    return {
+        name: torch.from_numpy(pool.maps[name][views])
+        .float()
+        .contiguous(memory_format=torch.channels_last)
+        for name in names
+    }
+
+
+def jitter(boxes: Tensor, rng: np.random.RandomState) -> Tensor:
+    """Boxes as a detector might give them: some right, some with every side off by a part."""
+    sides = (boxes[:, 2:] - boxes[:, :2]).repeat(1, 2)
+    amount = rng.uniform(0, JITTER, (len(boxes), 1)) * rng.uniform(-1, 1, (len(boxes), 4))
+    return (boxes + sides * torch.from_numpy(amount).float()).clamp(0, SIDE)
+
+
+def mask_targets(masks: Tensor, boxes: Tensor, seen: Tensor) -> Tensor:
+    """(N, SIZE, SIZE) share of each cell of the boxes `seen` that the segment covers.
+
+    masks: (N, GRID, GRID) uint8 over `boxes` with MARGIN, as a pool keeps them.
+    """
+    sides = boxes[:, 2:] - boxes[:, :2]
+    corner, extent = boxes[:, :2] - MARGIN * sides, (1 + 2 * MARGIN) * sides
+    low = (seen[:, :2] - corner) / extent * 2 - 1  # as grid_sample counts: -1 to 1
+    high = (seen[:, 2:] - corner) / extent * 2 - 1
+    steps = (torch.arange(2 * SIZE) + 0.5) / (2 * SIZE)
+    x, y = (low[:, i, None] + (high - low)[:, i, None] * steps for i in (0, 1))
+    count = len(boxes), 2 * SIZE, 2 * SIZE
+    grid = torch.stack((x[:, None, :].expand(count), y[:, :, None].expand(count)), dim=-1)
+    fine = functional.grid_sample(masks[:, None].float() / 255, grid, align_corners=False)
+    return functional.avg_pool2d(fine, 2)[:, 0]
