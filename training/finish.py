@@ -35,6 +35,7 @@ def _save(state: State, path: Path) -> None:
     part = part_path(path)
     tensors = {k: v.detach().cpu().contiguous().clone() for k, v in model.state_dict().items()}
     save_file(tensors, part)
+    part.chmod(0o644)  # as other files; safetensors makes it its owner's alone
     os.replace(part, path)
     card = {
         "model": model.name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from types import TracebackType
 
@@ -88,7 +89,7 @@ class Report:
             if problem not in self._named:
                 self._named.add(problem)
                 tqdm.write(f"an image was left out: {problem}")
-        if norm is not None:
+        if norm is not None and math.isfinite(norm):  # fp16 has infinite ones now and then
             for name, value in {**losses, "gradient": norm}.items():
                 self._sums[name] += value
             self._count += 1

@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -231,6 +232,50 @@ def test_processes_and_parts_share_the_same_samples(tmp_path: Path) -> None:
     config = read_config(write_config(tmp_path), ["data.pairs=8", "run.accumulate=2"])
     shares = [list(batch_numbers(config, World(rank, 2, CPU), 1)) for rank in (0, 1)]
     assert shares[0][:2] + shares[1][:2] == [[8, 9], [10, 11], [12, 13], [14, 15]]
+
+
+@pytest.mark.parametrize(("precision", "within"), [("bf16", 0.05), ("fp16", 0.9)])
+def test_half_precision_learns_much_the_same(
+    tmp_path: Path, quick, precision: str, within: float
+) -> None:
+    """fp16 leaves out the first steps, until its scale fits the gradients."""
+    path = write_config(tmp_path, schedule={"epochs": 1}, onnx={"detection": False})
+    for name in ("fp32", precision):
+        out = tmp_path / name / "run"
+        assert train.main([str(path), f"run.precision={name}", f"run.out={out}"]) == 0
+    full, half = (last(tmp_path / name).group("learner") for name in ("fp32", precision))
+    start = build_learner(read_config(path), CPU)[0].state_dict()
+    learned = sum(float((full[n] - start[n].float()).square().sum()) for n in full)
+    off = sum(float((full[n] - half[n]).float().square().sum()) for n in full)
+    assert 0 < off < within * learned
+
+
+def test_a_run_shows_losses_pictures_and_retrieval(tmp_path: Path, quick, capsys) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    clip = tmp_path / "clip"
+    clip.mkdir()
+    for number in range(40):  # of 30 a second
+        frame = np.zeros((64, 64, 3), np.uint8)
+        frame[:, :32], frame[:, 32:] = (30, 200, 90), (220, 20, 10)
+        cv2.imwrite(str(clip / f"{number:02d}.png"), frame)
+    rows = [f"{n + 1},{1 + x // 32},{x},0,32,64,1,1,1\n" for n in range(40) for x in (0, 32)]
+    (tmp_path / "gt.txt").write_text("".join(rows))
+    validation = {"clip": str(clip), "truth": str(tmp_path / "gt.txt"), "every": 4}
+    path = write_config(
+        tmp_path, validation={**validation, "gaps_s": [0.5]}, run={"ema": 0.5, "log_every": 2}
+    )
+    assert train.main([str(path)]) == 0
+    assert "step 4: rank-1 at 0.5 s: clean 1.000" in capsys.readouterr().out
+    events = EventAccumulator(str(tmp_path / "run"), {"scalars": 0, "images": 0})
+    events.Reload()
+    tags = events.Tags()
+    assert {"train/loss_track", "train/loss_rpn_cls", "rank-1 clean/0.5 s"} <= set(tags["scalars"])
+    assert [event.step for event in events.Scalars("train/loss_track")] == [2, 4, 6, 8]
+    pictures = events.Images("views")
+    assert [event.step for event in pictures] == [1, 5]
+    assert (pictures[0].width, pictures[0].height) == (128, 64)
+    assert last(tmp_path).numbers["history"]["4"]["clean"] == [1.0]
 
 
 @pytest.mark.slow
