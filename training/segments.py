@@ -145,6 +145,8 @@ def _torchrun_shard() -> tuple[int, int]:
 
 
 def _teacher(args: argparse.Namespace) -> Teacher:
+    if args.checkpoint and not Path(args.checkpoint).exists():
+        raise ValueError(f"--checkpoint {args.checkpoint} is not there")
     device = args.device
     if device == "cuda" and "LOCAL_RANK" in os.environ:
         device = f"cuda:{os.environ['LOCAL_RANK']}"

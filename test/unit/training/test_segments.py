@@ -115,7 +115,9 @@ def test_a_second_image_of_the_same_name_is_left_alone(images: Path, with_teache
         (["nowhere"], "nowhere is no folder"),
         ([".", "--shard", "3/3"], "PART/PARTS"),
         ([".", "--shard", "x"], "PART/PARTS"),
-        (["."], "no images in"),
+        (["none"], "no images in"),
+        (["images", "--checkpoint", "sam_vit_b.pth"], "sam_vit_b.pth is not there"),
+        (["images", "--checkpoint", "images/a.png"], "which SAM is in"),
     ],
 )
 def test_wrong_arguments_are_explained(
@@ -125,6 +127,8 @@ def test_wrong_arguments_are_explained(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    (tmp_path / "none").mkdir()
+    write_image(tmp_path / "images" / "a.png", np.zeros((8, 8, 3), np.uint8))
     monkeypatch.chdir(tmp_path)
     assert command.main(arguments) == 2
     assert reason in capsys.readouterr().err
