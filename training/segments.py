@@ -155,6 +155,7 @@ def _teacher(args: argparse.Namespace) -> Teacher:
 
         name = args.model or "nanodet_masa"
         return load_proposals(name, args.checkpoint, device, args.min_score, args.random_weights)
+    name = args.model or _sam_in(args.checkpoint)
     from training.teachers.sam import Settings, load_sam
 
     settings = Settings(
@@ -165,7 +166,6 @@ def _teacher(args: argparse.Namespace) -> Teacher:
         args.box_nms,
         args.min_region_area,
     )
-    name = args.model or _sam_in(args.checkpoint)
     return load_sam(name, args.checkpoint, device, settings, args.random_weights)
 
 
