@@ -12,8 +12,9 @@ same frames. With --clip, rank-1 retrieval is measured before and after on a lab
 The track head of a torch model is adapted by the loop itself, on frames (training.frames) with
 segments (training.segments), from its published weights:
 
-    python -m training.train training/configs/masa_gdino.yaml data.folders='{FRAMES: 1}' \\
-        schedule.epochs=0 schedule.track_head_epochs=1 data.images_per_epoch=5000
+    python -m training.train training/configs/masa_gdino.yaml model.adapter=given \\
+        data.folders='{FRAMES: 1}' data.images_per_epoch=5000 \\
+        schedule.epochs=0 schedule.track_head_epochs=1
 """
 
 from __future__ import annotations

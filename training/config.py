@@ -25,18 +25,21 @@ BATCH_NORMS = ("sync", "local", "frozen")
 class TorchModel:
     """`model`: one of the published models, trained anew or further.
 
-    weights: a file that has the backbone at least: of the model itself, of SAM, of Grounding DINO
-    or of Detic. What it has of the adapter and its heads is taken, too. random_backbone: do
-    without; the result is of use to tests alone.
+    weights: a file with the backbone, and the detector where there is one: a checkpoint of the
+    model, or of SAM, or for Grounding DINO a folder in transformers' format. By default what
+    `masa download` fetched. adapter: "new", or "given" to go on from the one in that file.
+    random_backbone: do without any; the result is of use to tests alone.
     """
 
     name: str
     weights: str = ""
+    adapter: str = "new"
     random_backbone: bool = False
     batch_norm: str = "sync"  # of adapter and heads; "frozen" keeps the statistics as they are
 
     def __post_init__(self) -> None:
         _one_of("batch_norm", self.batch_norm, BATCH_NORMS)
+        _one_of("adapter", self.adapter, ("new", "given"))
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ class OnnxAdapter:
 class Data:
     """`data`: where images with segments are, and how many are drawn.
 
-    folders: each with its weight; 2 is drawn from twice as often, for its size, as 1.
+    folders: each with its share of the samples, relative to the others.
     images_per_epoch: drawn with replacement; each gives one pair of views.
     pairs: in a batch, of all processes together (64 pairs are the published batch of 128 images).
     """

@@ -144,7 +144,7 @@ def batches(config: Config, index: Index, world: World, first_step: int) -> Iter
     return iter(
         DataLoader(
             ViewPairs(config, index),
-            batch_sampler=list(batch_numbers(config, world, first_step)),
+            batch_sampler=batch_numbers(config, world, first_step),
             collate_fn=collate,
             num_workers=workers,
             worker_init_fn=_begin_worker if workers else None,

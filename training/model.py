@@ -26,7 +26,7 @@ from training.losses.track import mean_track_losses
 from training.mask_head import RoiMaskHead
 from training.onnx_backbone import BundlePreprocessing, OnnxBackbone, check_input
 from training.sample_rois import RoiSample, sample_box_rois, sample_track_rois
-from training.start_weights import start_from
+from training.start_weights import published, start_from
 
 KEY_PER_LEVEL, REFERENCE_PER_LEVEL = 2000, 1000  # proposals of a view before its NMS
 SHAKEN_COPIES, SHAKEN_BY = 3, 0.05  # of a true box, where no proposals are learned; of its sides
@@ -215,7 +215,9 @@ def build_learner(config: Config, device: torch.device) -> tuple[Learner, str]:
         model = build(config.model.name)
         start = "random weights in the backbone, too: the result is of use to tests alone"
         if not config.model.random_backbone:
-            start = start_from(model, Path(config.model.weights or "weights"))
+            given = config.model.weights
+            path = Path(given) if given else published(config.model.name)
+            start = start_from(model, path, config.model.adapter == "given")
         batch_norm = config.model.batch_norm
         learner = Learner(model, None, True, config.run.seed, batch_norm)
     else:

@@ -1,4 +1,4 @@
-"""Weights to begin with: the frozen parts must be there, the adapter may be."""
+"""Weights to begin with: of the parts that are not learned from segments, and of an adapter."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from torch import Tensor
 
 from masa_core.models.checkpoints import read
 from masa_core.models.masa import Masa
+from masa_core.models.weights import find_weights
 from masa_core.runtime.protocol import ModelError
 
 _GIVEN = ("backbone.", "detector.")  # what is not learned from segments alone
@@ -27,32 +28,33 @@ _NAMINGS: tuple[Callable[[str], str], ...] = (
 )
 
 
-def start_from(model: Masa, path: Path) -> str:
+def start_from(model: Masa, path: Path, with_adapter: bool) -> str:
     """Give a model what a file has for it; a sentence on what that was.
 
-    path: a published or own checkpoint of the model, the file of its SAM, or of its backbone; for
-    Grounding DINO also a folder in transformers' format. Raises ModelError where it lacks a part
-    of the backbone or of the detector.
+    path: a checkpoint of the model, published or own; a file of its SAM, or of its backbone alone
+    where it has no detector; for Grounding DINO also a folder in transformers' format.
+    with_adapter: take the adapter and its heads, too. Raises ModelError where anything is missing.
     """
-    if path.is_dir():
-        return _from_transformers(model, path)
-    given = read(path)
     own = model.state_dict()
-    found = max((_fitting(given, own, naming) for naming in _NAMINGS), key=len)
-    missing = [
-        key
-        for key in own
-        if key.startswith(_GIVEN) and key not in found and not _COUNTER.fullmatch(key)
-    ]
+    if path.is_dir():
+        found = _from_transformers(model, path)
+    else:
+        given = read(path)
+        found = max((_fitting(given, own, naming) for naming in _NAMINGS), key=len)
+    wanted = [key for key in own if with_adapter or key.startswith(_GIVEN)]
+    missing = [key for key in wanted if key not in found and not _COUNTER.fullmatch(key)]
     if missing:
         raise ModelError(
-            f"{path} lacks {len(missing)} tensors of what {model.name} does not learn by itself, "
-            f"among them {missing[0]}: name the weights of its backbone and detector"
+            f"{path} lacks {len(missing)} of {len(wanted)} tensors that {model.name} is to begin "
+            f"with, among them {missing[0]}"
         )
-    model.load_state_dict({key: found.get(key, tensor) for key, tensor in own.items()})
-    learned = [key for key in own if not key.startswith(_GIVEN)]
-    known = sum(key in found for key in learned)
-    return f"{path}: {len(found) - known} given tensors, {known} of {len(learned)} of the adapter"
+    model.load_state_dict({k: found[k] if k in wanted and k in found else own[k] for k in own})
+    return f"{path}, {'its adapter, too' if with_adapter else 'with a new adapter'}"
+
+
+def published(name: str) -> Path:
+    """The file that has what a model is not to learn. Raises ModelError on where to get it."""
+    return find_weights(name.removeprefix("masa_") if name.startswith("masa_sam") else name)
 
 
 def _fitting(
@@ -62,10 +64,9 @@ def _fitting(
     return {k: v for k, v in renamed.items() if k in own and own[k].shape == v.shape}
 
 
-def _from_transformers(model: Masa, folder: Path) -> str:
+def _from_transformers(model: Masa, folder: Path) -> dict[str, Tensor]:
     from masa_core.models.gdino.pretrained import load_transformers
 
     if model.name != "masa_gdino":
         raise ModelError(f"{folder} is a folder: {model.name} begins with a file of weights")
-    model.detector.load_state_dict(load_transformers(folder).state_dict())
-    return f"{folder}: the whole detector, none of the adapter"
+    return {f"detector.{k}": v for k, v in load_transformers(folder).state_dict().items()}

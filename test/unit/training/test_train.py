@@ -219,6 +219,15 @@ def test_the_published_phases(tmp_path: Path, quick, monkeypatch) -> None:
     assert changed and all(name.startswith("model.track_head.") for name in changed)
 
 
+def test_without_full_epochs_the_track_head_alone_is_adapted(tmp_path: Path, quick) -> None:
+    path = write_config(tmp_path, schedule={"epochs": 0, "track_head_epochs": 1})
+    start = build_learner(read_config(path), CPU)[0].state_dict()
+    assert train.main([str(path)]) == 0
+    learned = last(tmp_path).group("learner")
+    changed = {name for name, tensor in learned.items() if not torch.equal(tensor, start[name])}
+    assert changed and all(name.startswith("model.track_head.") for name in changed)
+
+
 def test_accumulated_parts_are_the_whole_batch(tmp_path: Path, quick) -> None:
     path = write_config(tmp_path, onnx={"detection": False}, schedule={"epochs": 1})
     assert train.main([str(path)]) == 0
