@@ -33,6 +33,7 @@ class MasaPipeline:
     masks: a model that gives masks in place of the tracked model's own.
 
     `labels` may be set to the labels to track, as from `labels_of`; None tracks them all.
+    `mask_model` may be set to None, to have no masks but those that come with the boxes.
     `timings` holds the seconds that each stage of the last step took.
     """
 

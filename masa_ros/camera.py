@@ -29,6 +29,7 @@ class Camera:
 
     index: its place in the worker's queue. name: empty for the only camera. gate: outlives the
     camera, so that an epoch is never used twice. detector: finds boxes in the model's place.
+    masks: cuts out the tracked boxes.
 
     `process` and `failed` run in the worker's thread, all else in the executor's.
     """
@@ -41,6 +42,7 @@ class Camera:
         gate: StampGate,
         model: Model,
         detector: Detector | None,
+        masks: Model | None,
         settings: Settings,
         config: TrackerConfig,
     ) -> None:
@@ -51,7 +53,7 @@ class Camera:
         self._model_name = model.name
         self._inputs = Inputs(node, f"{name}/" if name else "", settings)
         self._tracker = CameraTracker(
-            model, config, self._inputs.decode, self._inputs.read, detector
+            model, config, self._inputs.decode, self._inputs.read, detector, masks
         )
         self.configure(settings, config)
         self._statistics = Statistics()

@@ -34,7 +34,8 @@ class CameraTracker:
     """The tracker of one camera, on a model that cameras share.
 
     decode: the BGR picture of an image message; raises ImageError. read: the rows of a detections
-    message, or None where the model finds the boxes, or a detector in its place.
+    message, or None where the model finds the boxes, or a detector in its place. masks: cuts out
+    the tracked boxes; None for no masks but those of the detections.
 
     For the worker thread only, but for `configure`.
     """
@@ -46,8 +47,10 @@ class CameraTracker:
         decode: Callable[[Any], NDArray[np.uint8]],
         read: Callable[[Any], list[Row]] | None,
         detector: Detector | None = None,
+        masks: Model | None = None,
     ) -> None:
         self._pipeline = MasaPipeline(model, Tracker(config), detector)
+        self._pipeline.mask_model = masks
         self.names = ClassNames(() if read else self._pipeline.classes)
         self._decode = decode
         self._read = read

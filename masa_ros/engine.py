@@ -48,6 +48,7 @@ class Engine:
         self._detector = self._chosen(settings)
         if settings.prompt and self._detector is None:
             _prompted(self.model, settings.prompt)
+        masks = self._mask_model(settings)
         self._in_work = threading.Lock()  # held while an image is tracked
         self._queue_size = settings.queue_size
         self._worker: Worker[Arrival] | None = None
@@ -55,7 +56,7 @@ class Engine:
         try:
             for index, (name, gate) in enumerate(gates.items()):
                 camera = Camera(
-                    node, index, name, gate, self.model, self._detector, settings, config
+                    node, index, name, gate, self.model, self._detector, masks, settings, config
                 )
                 self._cameras.append(camera)
         except BaseException:
@@ -116,6 +117,13 @@ class Engine:
                 f"model {self.model.name} finds no boxes itself: set parameter detector to topic"
             )
         return None
+
+    def _mask_model(self, settings: Settings) -> Model | None:
+        if settings.masks == "none":
+            return None
+        if settings.masks == "model":
+            return self.model if self.model.has_masks else None
+        return load_model(settings.masks, device=settings.device, dtype=settings.dtype)
 
     def _process(self, arrival: Arrival) -> None:
         with self._in_work:

@@ -25,7 +25,7 @@ _DETECTION_TYPES = {
     "masa_ros/msg/DetectionArray": "masa_ros",
     "vision_msgs/msg/Detection2DArray": "vision_msgs",
 }
-_NOT_IN_THE_NODE = ("masks", "everything", "weights", "random_weights", "detections_video")
+_NOT_IN_THE_NODE = ("everything", "weights", "random_weights", "detections_video")
 _LATE_S = 0.02  # of the player, from which it is told
 
 
@@ -114,6 +114,7 @@ def _parameters(args: argparse.Namespace, camera: Camera, detections: str | None
         "device": args.device,
         "dtype": args.dtype,
         "detector": args.detector or settings.detector,
+        "masks": args.masks or settings.masks,
         "prompt": args.prompt or settings.prompt,
         "vocabulary": args.vocabulary or settings.vocabulary,
         "classes": tuple(args.classes) if args.classes else settings.classes,
@@ -148,6 +149,7 @@ def _configuration(args: argparse.Namespace, parameters: dict[str, Any] | None) 
         "dtype": own.pop("dtype", "unknown"),
         "detections": args.detections or ("of the model" if detector == "bundle" else detector),
         "classes": classes or "all",
+        "masks": own.pop("masks", "unknown"),
         "prompt": own.pop("prompt", "") or "none",
         "vocabulary": own.pop("vocabulary", "") or "none",
         "tracker": tracker.pop("preset", "unknown"),

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
+from masa_core.runtime.load import MASK_MODELS
 from masa_core.tracking import TrackerConfig
 from masa_core.tracking.presets import DEFAULT_PRESET, PRESETS
 from masa_core.wording import nearest
@@ -55,6 +56,11 @@ class Settings:
         "auto",
         "message type of topic detections; auto: vision_msgs where it is installed",
         choices=("auto", "vision_msgs", "masa_ros"),
+    )
+    masks: str = _setting(
+        "model",
+        "who cuts out the tracked boxes: the model itself, where it can, nobody, or another model",
+        choices=("model", "none", *MASK_MODELS),
     )
     prompt: str = _setting(
         "", "what an open-vocabulary detector looks for at first, such as: person, traffic light"

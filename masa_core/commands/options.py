@@ -16,6 +16,7 @@ from masa_core.tracking import Tracker, TrackerConfig
 from masa_core.tracking.presets import DEFAULT_PRESET
 
 PROPOSALS = "proposals"  # in place of a detector's name: the model's distilled head
+NO_MASKS = "none"  # in place of a model's name
 
 
 def add_pipeline_options(parser: argparse.ArgumentParser) -> None:
@@ -47,7 +48,8 @@ def add_pipeline_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--masks",
         metavar="NAME",
-        help="model that cuts out the tracked boxes: sam_vitb, sam_vith or mobile_sam",
+        help="who cuts out the tracked boxes in the model's place: sam_vitb, sam_vith, mobile_sam, "
+        "or none",
     )
     group.add_argument(
         "--detector",
@@ -112,8 +114,10 @@ def load_pipeline(
         if args.detector and not detects:
             raise CommandError("--detector and --detections both give boxes: name one of them")
         model, detector = _load_model(args)
-        masks = _load(args, args.masks) if args.masks else None
+        masks = _load(args, args.masks) if args.masks not in (None, NO_MASKS) else None
         pipeline = MasaPipeline(model, Tracker(config), detector, masks)
+        if args.masks == NO_MASKS:
+            pipeline.mask_model = None
     except (ModelError, ValueError) as error:
         raise CommandError(str(error)) from error
     if not detects:

@@ -58,6 +58,7 @@ def configuration(args: argparse.Namespace, config: TrackerConfig, model: str) -
         "dtype": args.dtype,
         "detections": args.detections or args.detector or "of the model",
         "classes": args.classes or "all",
+        "masks": args.masks or "model",
         "prompt": args.prompt or "none",
         "vocabulary": args.vocabulary or "none",
         "tracker": args.tracker,

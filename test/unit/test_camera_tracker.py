@@ -10,7 +10,8 @@ import pytest
 
 from masa_core.io.detection_messages import Row
 from masa_core.io.image_decoding import ImageError, decode_image
-from masa_core.structures import Detections
+from masa_core.masks import encode_mask
+from masa_core.structures import Detections, Mask
 from masa_core.tracking import TrackerConfig
 from masa_ros.camera_tracker import CameraTracker
 from masa_ros.intake import Arrival
@@ -109,3 +110,18 @@ def test_a_bad_image_changes_nothing() -> None:
     with pytest.raises(ImageError):
         tracker.track(arrival(2, epoch=7, data=b"short"))
     assert ids(tracker, 3) == before
+
+
+class MaskingModel(FakeModel):
+    has_masks = True
+
+    def masks(self, features: Any, boxes: np.ndarray) -> list[Mask]:
+        return [encode_mask(np.ones((4, 4), bool))] * len(boxes)
+
+
+def test_masks_come_from_who_is_named_and_else_from_nobody() -> None:
+    model = MaskingModel()
+    nobody = CameraTracker(model, CONFIG, decode_image, None)
+    assert nobody.track(arrival(1)).tracks.masks is None
+    itself = CameraTracker(model, CONFIG, decode_image, None, masks=model)
+    assert itself.track(arrival(1)).tracks.masks == model.masks(None, np.zeros((2, 4)))
