@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 from scenes import scene, write_image
 
+from masa_core.masks import paste_mask
 from training import segments as command
 from training.sa1b import EMPTY_MASK, read_segments
 from training.teachers import Found
@@ -201,3 +203,40 @@ def test_sam_is_a_teacher(tmp_path: Path) -> None:
         assert 0 <= detail["stability_score"] <= 1
     sure = SamEverything(small_sam(), Settings(points_per_side=4, pred_iou=1e6))
     assert len(sure(image).boxes) == 0
+
+
+@pytest.mark.torch
+def test_sam_finds_what_the_package_finds_with_its_own_encoder() -> None:
+    torch = pytest.importorskip("torch")
+    package = pytest.importorskip("segment_anything")
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+    from models.small import SIZE, small_sam
+
+    from training.teachers.sam import SamEverything, Settings
+
+    sam = small_sam()
+    encoder = package.modeling.ImageEncoderViT(
+        img_size=SIZE,
+        embed_dim=24,
+        depth=4,
+        num_heads=2,
+        out_chans=32,
+        norm_layer=partial(torch.nn.LayerNorm, eps=1e-6),
+        use_rel_pos=True,
+        window_size=14,
+        global_attn_indexes=(0, 1, 2, 3),
+    )
+    encoder.load_state_dict(sam.backbone.state_dict())
+    whole = package.modeling.Sam(encoder, sam.prompt_encoder, sam.mask_decoder).eval()
+    generator = package.SamAutomaticMaskGenerator(
+        whole, points_per_side=4, pred_iou_thresh=-9, stability_score_thresh=0.3
+    )
+    image = scene(1)[0]
+    expected = generator.generate(np.ascontiguousarray(image[:, :, ::-1]))
+    settings = Settings(points_per_side=4, pred_iou=-9, stability=0.3, min_region_area=0)
+    found = SamEverything(sam, settings)(image)
+    expected.sort(key=lambda row: -row["predicted_iou"])
+    assert len(found.boxes) == len(expected) > 0
+    np.testing.assert_allclose(found.scores, [row["predicted_iou"] for row in expected], atol=1e-4)
+    for mask, row in zip(found.masks, expected, strict=True):
+        assert (paste_mask(mask, *image.shape[:2]) != row["segmentation"]).mean() < 1e-3
