@@ -65,7 +65,7 @@ def open_clip(source: str | Path, truth: str | Path = "") -> Clip:
     for image, frame in zip(found.images, found.frames, strict=True):
         ids = [numbers.setdefault(name, len(numbers) + 1) for name in frame.ids]
         if ids:
-            labels[image] = np.array(frame.boxes, np.float32), np.array(ids, np.int64)
+            labels[image] = np.array(frame.shapes, np.float32), np.array(ids, np.int64)
     return Clip(source, labels)
 
 

@@ -63,7 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
         config = read_config(args.config, args.settings)
         with joined(config.run.device) as world:
             return run(config, world)
-    except (ConfigError, CheckpointError, ModelError, TrainingError, ValueError) as error:
+    except (CheckpointError, ModelError, TrainingError, ValueError, OSError) as error:
         print(f"training: {error}", file=sys.stderr)
         return 1
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import yaml
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("tensorboard")
@@ -20,6 +21,7 @@ pytest.importorskip("onnxscript")
 from tiny import write_config  # noqa: E402
 from torch import nn  # noqa: E402
 
+from masa_core.models.checkpoints import load_official  # noqa: E402
 from masa_core.models.fusion import DeformFusion  # noqa: E402
 from masa_core.models.masa import Masa  # noqa: E402
 from masa_core.models.preprocess import Preprocessing  # noqa: E402
@@ -108,6 +110,24 @@ def test_a_model_like_the_published_ones_overfits_one_batch(tmp_path: Path) -> N
     config = read_config(write_config(tmp_path))
     losses = losses_while_fitting(Learner(small_masa()), batch_of(config), 8, 2e-3)
     assert losses[-1] < 0.8 * losses[0]
+
+
+def test_a_published_model_is_trained_and_its_file_is_read_back(tmp_path: Path, capsys) -> None:
+    """But for its size: the settings name masa_r50, the loop is given a small one."""
+    path = write_config(tmp_path)
+    content = yaml.safe_load(path.read_text())
+    del content["onnx"]
+    path.write_text(yaml.safe_dump(content | {"model": {"name": "masa_r50"}}, sort_keys=False))
+    config = read_config(path, ["schedule.epochs=1", "run.ema=0.5"])
+    assert train.run(config, World(0, 1, CPU), Learner(small_masa())) == 0
+    found = tmp_path / "run" / "tiny.safetensors"
+    assert f"--weights {found}" in capsys.readouterr().out
+    model = small_masa()
+    assert load_official(model, found).clean
+    ema = last(tmp_path).group("ema")
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(tensor, ema[f"model.{name}"]), name
+    assert "4 steps of 2 pairs" in found.with_suffix(".yaml").read_text()
 
 
 @pytest.mark.slow
