@@ -77,7 +77,10 @@ def _open(args: argparse.Namespace, bag: Path, truth: str, name: str) -> TuningD
 
 def _key(args: argparse.Namespace, topic: str, hashes: dict[str, str | None]) -> str:
     """Of everything that what is cached depends on."""
+    from masa_core.evaluation.tuning.cache import FORMAT
+
     made_of: dict[str, Any] = {
+        "format": FORMAT,
         **{name: hashes.get(name) for name in ("bag", "model")},
         **{
             name: getattr(args, name)

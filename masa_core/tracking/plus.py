@@ -17,6 +17,7 @@ from masa_core.tracking import motion
 from masa_core.tracking.appearance import AppearanceEvidence
 from masa_core.tracking.assignment import assign, unrivalled
 from masa_core.tracking.association import overlaps_better, unit
+from masa_core.tracking.history_projection import HistoryProjection
 from masa_core.tracking.plus_memory import PlusMemory, measure, side
 from masa_core.tracking.presets import MasaPlusConfig
 
@@ -37,6 +38,7 @@ class PlusTracker:
         self.config = config
         self.memory = PlusMemory()
         self._appearance = AppearanceEvidence()
+        self._projection = HistoryProjection()
         self._frame_size = np.ones(2)  # as far as boxes have reached, px
         self._frame = 0
         self._next_id = 0
@@ -72,26 +74,36 @@ class PlusTracker:
 
     def _remember(self, detections: Detections, looks: Floats, frame: int, stamp_ns: int) -> Rows:
         """Continue and begin tracks; (N,) row of each detection's track, or UNMATCHED."""
+        config = self.config
         self._frame_size = np.maximum(self._frame_size, detections.boxes[:, 2:].max(axis=0))
-        self._appearance.learn_different(looks, detections.boxes, detections.scores)
         rows = np.full(len(detections), UNMATCHED, np.int64)
+        if config.history_projection and len(self.memory):
+            confirmed = self.memory.hits >= config.confirm_hits
+            self._projection.refresh(self.memory.embeddings[confirmed], stamp_ns)
+        compared = self._compared(looks)
+        self._appearance.learn_different(compared, detections.boxes, detections.scores)
         if len(self.memory):
-            rows = self._match(detections, looks, stamp_ns)
+            rows = self._match(detections, compared, stamp_ns)
             seen = rows >= 0
-            momentum = self.config.embedding_momentum
-            self.memory.see(rows[seen], detections[seen], looks[seen], momentum, stamp_ns)
-        born = (rows == UNMATCHED) & (detections.scores > self.config.init_score_thr)
+            if config.history_projection:
+                self._projection.learn(looks[seen], self.memory.embeddings[rows[seen]])
+            self.memory.see(rows[seen], detections[seen], looks[seen], config, stamp_ns)
+        born = (rows == UNMATCHED) & (detections.scores > config.init_score_thr)
         if born.any():
             ids = np.arange(self._next_id, self._next_id + born.sum())
             rows[born] = self.memory.begin(ids, detections[born], looks[born], frame, stamp_ns)
             self._next_id += len(ids)
         return rows
 
-    def _match(self, detections: Detections, looks: Floats, stamp_ns: int) -> Rows:
+    def _compared(self, looks: Floats) -> Floats:
+        """Unit embeddings, as they are compared with each other."""
+        return self._projection.apply(looks) if self.config.history_projection else looks
+
+    def _match(self, detections: Detections, compared: Floats, stamp_ns: int) -> Rows:
         """(N,) row of the memory for each detection, or UNMATCHED."""
         memory, config = self.memory, self.config
         elapsed_s = memory.elapsed_s(stamp_ns)
-        similarities = looks @ memory.embeddings.T
+        similarities = compared @ self._compared(memory.embeddings).T
         evidence = np.zeros((len(detections), len(memory)))
         if config.use_motion:
             sizes = side(memory.log_sizes)

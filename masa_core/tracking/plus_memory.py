@@ -12,6 +12,7 @@ from masa_core.structures import Detections, Mask
 from masa_core.tracking import motion
 from masa_core.tracking.association import unit
 from masa_core.tracking.columns import Columns
+from masa_core.tracking.presets import MasaPlusConfig
 
 Rows = NDArray[np.int64]
 Floats = NDArray[np.float32]
@@ -82,7 +83,7 @@ class PlusMemory(Columns):
         rows: Rows,
         detections: Detections,
         embeddings: Floats,
-        embedding_momentum: float,
+        config: MasaPlusConfig,
         stamp_ns: int,
     ) -> None:
         """Tracks at rows (N,) were seen as N detections with (N, D) unit embeddings."""
@@ -96,10 +97,11 @@ class PlusMemory(Columns):
             side(log_sizes),
         )
         self.log_sizes[rows] = (self.log_sizes[rows] + log_sizes) / 2
-        mean = (1 - embedding_momentum) * self.embeddings[rows] + embedding_momentum * embeddings
-        self.embeddings[rows] = unit(mean)
+        newest = config.embedding_momentum
+        self.embeddings[rows] = unit((1 - newest) * self.embeddings[rows] + newest * embeddings)
         self._vote(rows, detections)
-        self.scores[rows] = detections.scores
+        kept = np.exp(-elapsed_s / config.score_smoothing_s) if config.score_smoothing_s else 0.0
+        self.scores[rows] += (1 - kept) * (detections.scores - self.scores[rows])
         self.masks[rows] = _objects(detections)
         self.mask_places[rows] = self.centres[rows]
         self.hits[rows] += 1

@@ -87,6 +87,15 @@ class MasaPlusConfig(TrackerConfig):
     embedding_momentum: float = _score(
         0.3, "weight of the newest embedding in a track's running mean of embeddings"
     )
+    history_projection: bool = _parameter(
+        False, None, None, "compare embeddings also in what tells the tracks of this scene apart"
+    )
+    score_smoothing_s: float = _parameter(
+        0.0,
+        0.0,
+        60.0,
+        "time constant with which a track's score follows its detections', 0: at once",
+    )
 
 
 @dataclass(frozen=True)

@@ -129,6 +129,22 @@ def test_the_class_of_a_track_does_not_flicker_but_can_change() -> None:
     assert told[:6] == [1, 1, 1, 1, 1, 1] and told[-1] == 2
 
 
+def test_scores_can_be_smoothed_in_seconds() -> None:
+    """After a fall, 63 % of the way is gone after the time constant, whatever the rate."""
+    for rate_hz in (5, 30):
+        tracker = plus(score_smoothing_s=1.0)
+        for index in range(2 * rate_hz + 1):
+            score = 0.9 if index <= rate_hz else 0.4
+            seen = squares((100, 100), score=score)
+            told = tracker.update(seen, LOOKS[:1], ns(index / rate_hz)).scores[0]
+            assert index > rate_hz or told == pytest.approx(0.9)
+        assert told == pytest.approx(0.4 + 0.5 * np.exp(-1), abs=1e-3)
+    at_once = plus()
+    for score in (0.9, 0.4):
+        told = at_once.update(squares((100, 100), score=score), LOOKS[:1], ns(score)).scores[0]
+        assert told == pytest.approx(score)
+
+
 def test_parts_can_be_switched_off() -> None:
     motion_only = plus(use_appearance=False)
     for index in range(5):
