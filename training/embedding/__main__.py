@@ -16,7 +16,6 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 from numpy.random import RandomState
 from numpy.typing import NDArray
 from tqdm import tqdm
@@ -26,13 +25,8 @@ from masa_core.runtime.bundle import read_bundle
 from training.embedding.bundle import put_embedding
 from training.embedding.composites import composites, cut_out
 from training.embedding.fit import Moments, discriminant, find_words
-from training.embedding.form import (
-    Words,
-    cut_stem,
-    embedding_graph,
-    measures_graph,
-    pixels_graph,
-)
+from training.embedding.form import Words, cut_stem, embedding_graph, measures_graph, pixels_graph
+from training.embedding.run import Runner
 from training.embedding.tracklets import tracklets
 from training.index import open_index
 
@@ -42,71 +36,63 @@ WORDS_FROM = 400  # objects whose pixels are clustered
 PIXELS = 20000
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("bundle", type=Path, help="its embedding is replaced")
-    parser.add_argument("--segments", type=Path, nargs="+", required=True, metavar="FOLDER")
-    parser.add_argument("--videos", type=Path, nargs="*", default=[], metavar="VIDEO")
-    parser.add_argument("--only", nargs="*", default=["*"], help="file names of images to use: a*")
-    parser.add_argument("--per-image", type=int, default=12, help="segments of an image (12)")
-    parser.add_argument("--views", type=int, default=4, help="of a segment (4)")
-    parser.add_argument("--words", type=int, default=64, help="colour words (64)")
-    parser.add_argument("--size", type=int, default=256, help="of an embedding (256)")
-    parser.add_argument("--seed", type=int, default=0)
-    args = parser.parse_args()
+def main(arguments: list[str] | None = None) -> None:
+    args = _parser().parse_args(arguments)
     begin = time.monotonic()
-
-    bundle = read_bundle(args.bundle)
-    spec = bundle.image
+    spec = read_bundle(args.bundle).image
     stem = cut_stem(onnx.load(args.bundle / spec.graph), spec.mean, spec.std)
+
     random = RandomState(args.seed)
-    objects, images, problems = cut_out(
-        open_index(args.segments), args.only, args.per_image, random
-    )
+    index = open_index(args.segments)
+    objects, images, problems = cut_out(index, args.only, args.per_image, random)
     for problem in problems:
         print(f"left out: {problem}")
+    if not objects:
+        raise SystemExit("training.embedding: no segment that can be used in these images")
     print(f"{len(objects)} segments of {len(images)} images")
 
-    some = [objects[i] for i in random.permutation(len(objects))[:WORDS_FROM]]
+    some = [objects[row] for row in random.permutation(len(objects))[:WORDS_FROM]]
     words = _words(composites(some, images, args.views, args.seed + 1), args.words, random)
     measures = Runner(measures_graph(stem, words))
     moments = Moments(measures.size)
     views = composites(objects, images, args.views, args.seed)
-    model = load_model(str(args.bundle))
     for crops in tqdm(views, "composites", total=len(objects)):
         moments.add(measures(crops))
-    seen = moments.instances
-    for crops in itertools.chain.from_iterable(tracklets(model, video) for video in args.videos):
+    model = load_model(str(args.bundle))
+    followed = [tracklets(model, video) for video in args.videos]
+    for crops in tqdm(itertools.chain.from_iterable(followed), "tracklets"):
         moments.add(measures(crops))
-    print(f"{seen} segments, {moments.instances - seen} tracklets, {moments.views} views")
 
     projection = discriminant(moments.within(), moments.total(), args.size, SHRINKAGE)
     graph = embedding_graph(stem, words, moments.mean().astype(np.float32), projection, NORM)
-    told = f"fitted to {seen} segments and {moments.instances - seen} tracklets, seed {args.seed}"
+    told = (
+        f"fitted to {moments.views} views of {len(objects)} segments and "
+        f"{moments.instances - len(objects)} tracklets, no labels, seed {args.seed}"
+    )
     put_embedding(args.bundle, graph, told)
-    print(f"{args.bundle}: made in {time.monotonic() - begin:.0f} s")
-
-
-class Runner:
-    """A graph from `crops` to one output, run on one thread after another's work is done."""
-
-    def __init__(self, model: onnx.ModelProto) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        self._session = onnxruntime.InferenceSession(model.SerializeToString(), options)
-        self.size = self._session.get_outputs()[0].shape[1]
-
-    def __call__(self, crops: NDArray[np.float32]) -> NDArray[np.float32]:
-        (found,) = self._session.run(None, {"crops": crops})
-        return np.asarray(found)
+    print(f"{args.bundle}: {told}; {time.monotonic() - begin:.0f} s")
 
 
 def _words(views: Iterable[NDArray[np.float32]], number: int, random: RandomState) -> Words:
     pixels = Runner(pixels_graph())
     points = np.concatenate([pixels(crops).transpose(0, 2, 3, 1).reshape(-1, 3) for crops in views])
     return find_words(points[random.choice(len(points), PIXELS)], number, random)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("bundle", type=Path, help="its embedding is replaced")
+    parser.add_argument("--segments", type=Path, nargs="+", required=True, metavar="FOLDER")
+    parser.add_argument("--only", nargs="+", default=["*"], help="file names of images to use: a*")
+    parser.add_argument("--videos", type=Path, nargs="*", default=[], metavar="VIDEO")
+    parser.add_argument("--per-image", type=int, default=25, help="segments of an image (25)")
+    parser.add_argument("--views", type=int, default=4, help="of a segment (4)")
+    parser.add_argument("--words", type=int, default=64, help="colour words (64)")
+    parser.add_argument("--size", type=int, default=256, help="of an embedding (256)")
+    parser.add_argument("--seed", type=int, default=0)
+    return parser
 
 
 if __name__ == "__main__":
