@@ -17,6 +17,7 @@ from masa_core.tracking import motion
 from masa_core.tracking.appearance import AppearanceEvidence
 from masa_core.tracking.assignment import assign, unrivalled
 from masa_core.tracking.association import overlaps_better, unit
+from masa_core.tracking.gallery import Gallery
 from masa_core.tracking.history_projection import HistoryProjection
 from masa_core.tracking.plus_memory import PlusMemory, measure, side
 from masa_core.tracking.presets import MasaPlusConfig
@@ -25,6 +26,9 @@ UNMATCHED = -1
 NEAR_IDENTICAL_IOU = 0.85  # boxes that overlap more are one object, whatever their scores
 GAP_PENALTY = 2.5  # log odds for each e-fold of 1 + seconds unseen: it may be gone for good
 SURE_MARGIN = 3.0  # log odds ahead of all rivals at which a match teaches what "same" is
+# The best of several views of a track is more like a stranger, too. Not long ago, motion still
+# tells who is one; later, the mean of a track's embeddings is safer.
+VIEWS_COUNT_S = 3.0
 COAST_HITS = 3  # detections before a velocity is good enough to coast by
 
 Rows = NDArray[np.int64]
@@ -39,6 +43,7 @@ class PlusTracker:
         self.memory = PlusMemory()
         self._appearance = AppearanceEvidence()
         self._projection = HistoryProjection()
+        self._gallery = Gallery()
         self._frame_size = np.ones(2)  # as far as boxes have reached, px
         self._frame = 0
         self._next_id = 0
@@ -93,6 +98,10 @@ class PlusTracker:
             ids = np.arange(self._next_id, self._next_id + born.sum())
             rows[born] = self.memory.begin(ids, detections[born], looks[born], frame, stamp_ns)
             self._next_id += len(ids)
+        if config.gallery:
+            kept = rows >= 0
+            ids = self.memory.ids[rows[kept]]
+            self._gallery.add(ids, detections[kept], looks[kept], stamp_ns)
         return rows
 
     def _compared(self, looks: Floats) -> Floats:
@@ -126,8 +135,41 @@ class PlusTracker:
         sure = unrivalled(evidence, matched, columns, SURE_MARGIN)
         self._appearance.learn_same(similarities[matched[sure], columns[sure]])
         rows = np.full(len(detections), UNMATCHED, np.int64)
-        rows[matched] = columns
+        if config.gallery and config.use_appearance:
+            rows[matched[sure]] = columns[sure]
+            self._look_closer(rows, evidence, similarities, compared, elapsed_s)
+        else:
+            rows[matched] = columns
         return rows
+
+    def _look_closer(
+        self,
+        rows: Rows,
+        evidence: NDArray[np.float64],
+        similarities: Floats,
+        compared: Floats,
+        elapsed_s: NDArray[np.float64],
+    ) -> None:
+        """Match the detections that have no row yet, with the views of the tracks that are left."""
+        left = np.ones(len(self.memory), bool)
+        left[rows[rows >= 0]] = False
+        doubted, tracks = np.flatnonzero(rows == UNMATCHED), np.flatnonzero(left)
+        if not len(doubted) or not len(tracks):
+            return
+        odds = evidence[np.ix_(doubted, tracks)]
+        lately = np.flatnonzero(elapsed_s[tracks] <= VIEWS_COUNT_S)
+        owners, views = self._gallery.views(self.memory.ids[tracks[lately]])
+        if len(views):
+            firsts = np.flatnonzero(np.diff(owners, prepend=-1))
+            each = compared[doubted] @ self._compared(views).T
+            best = np.maximum.reduceat(each, firsts, axis=1)
+            own = lately[owners[firsts]]
+            mean = similarities[np.ix_(doubted, tracks[own])]
+            seen_s = elapsed_s[tracks[own]]
+            odds[:, own] += self._appearance.log_odds(np.maximum(best, mean), seen_s)
+            odds[:, own] -= self._appearance.log_odds(mean, seen_s)
+        matched, columns = assign(odds, self.config.match_evidence_thr)
+        rows[doubted[matched]] = tracks[columns]
 
     def _coasting(self, seen: Rows, stamp_ns: int) -> Rows:
         """Rows of the tracks that are shown though they were not seen in this frame."""
@@ -184,4 +226,7 @@ class PlusTracker:
             return
         confirmed = memory.hits >= config.confirm_hits
         limit_s = np.where(confirmed, config.memory_s, config.tentative_memory_s)
-        memory.keep(memory.elapsed_s(stamp_ns) <= limit_s)
+        kept = memory.elapsed_s(stamp_ns) <= limit_s
+        if not kept.all():
+            memory.keep(kept)
+            self._gallery.keep(memory.ids)

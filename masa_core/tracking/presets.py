@@ -87,6 +87,9 @@ class MasaPlusConfig(TrackerConfig):
     embedding_momentum: float = _score(
         0.3, "weight of the newest embedding in a track's running mean of embeddings"
     )
+    gallery: bool = _parameter(
+        True, None, None, "compare with a few good views of a track too, where a match is in doubt"
+    )
     history_projection: bool = _parameter(
         False, None, None, "compare embeddings also in what tells the tracks of this scene apart"
     )
