@@ -59,9 +59,9 @@ def save(
     part = part_path(path)
     try:
         save_file(tensors, part, {"step": str(step), "numbers": json.dumps(numbers)})
-        with part.open("rb") as file:
-            os.fsync(file.fileno())
+        _sync(part)
         os.replace(part, path)
+        _sync(folder)  # its name must outlast a power cut, too
     finally:
         part.unlink(missing_ok=True)
     for old in checkpoints(folder)[: -max(keep, 1)]:
@@ -85,6 +85,14 @@ def read(path: Path) -> Checkpoint:
         raise CheckpointError(
             f"{path} is damaged ({error}); delete it to go on from the one before"
         ) from error
+
+
+def _sync(path: Path) -> None:
+    number = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
 
 
 def optimizer_state(optimizer: Optimizer) -> tuple[dict[str, Tensor], dict[str, Any]]:

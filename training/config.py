@@ -18,6 +18,8 @@ from training.views.settings import ViewSettings
 __all__ = ["Config", "ConfigError", "read_config"]
 
 PRECISIONS = ("fp32", "bf16", "fp16")
+# Statistics of all GPUs together; of each process alone, of which the first one's are kept; as they
+# are at the start.
 BATCH_NORMS = ("sync", "local", "frozen")
 
 
@@ -35,7 +37,7 @@ class TorchModel:
     weights: str = ""
     adapter: str = "new"
     random_backbone: bool = False
-    batch_norm: str = "sync"  # of adapter and heads; "frozen" keeps the statistics as they are
+    batch_norm: str = "sync"  # of adapter and heads, see BATCH_NORMS
 
     def __post_init__(self) -> None:
         _one_of("batch_norm", self.batch_norm, BATCH_NORMS)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 _HORIZON = 10  # steps: early on, the average reaches back a tenth of the steps there were
 
@@ -55,9 +55,3 @@ class Ema:
             kept = live.clone()
             live.copy_(average)
             average.copy_(kept)
-
-
-def trained_tensors(module: nn.Module, frozen: tuple[str, ...]) -> dict[str, Tensor]:
-    """The state of a module but for what lies under the ``frozen`` names. No copies."""
-    state = module.state_dict(keep_vars=True)
-    return {k: v for k, v in state.items() if not k.startswith(frozen)}

@@ -15,6 +15,7 @@ from masa_core.wording import nearest
 
 _T = TypeVar("_T")
 _COMMAND_LINE = "command line"
+_WORDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
 
 
 class ConfigError(ValueError):
@@ -89,7 +90,7 @@ def _scalar(kind: type, node: Node, key: str) -> Any:
         except ValueError:
             pass
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-        raise ConfigError(f"{_where(node)}: {key!r} must be a {kind.__name__}, got {value!r}")
+        raise ConfigError(f"{_where(node)}: {key!r} must be {_WORDS[kind]}, got {value!r}")
     return value
 
 

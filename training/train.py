@@ -31,13 +31,14 @@ from tqdm import tqdm
 
 from masa_core.commands.interrupt import StopOnSignal
 from masa_core.runtime.protocol import ModelError
+from training.build import build_learner
 from training.checkpoint import CheckpointError
 from training.config import Config, ConfigError, read_config
 from training.dataset import Batch, batches
 from training.distributed import World, joined, processes, total, wait_for_all
 from training.finish import finish
 from training.index import Index, open_index
-from training.model import Learner, build_learner
+from training.model import Learner
 from training.optimizer import learning_rate
 from training.report import Report
 from training.state import State
@@ -81,8 +82,7 @@ def run(config: Config, world: World, learner: Learner | None = None) -> int:
     start = "the given model"
     if learner is None:
         learner, start = build_learner(config, world.device)
-    if world.size > 1 and world.device.type == "cuda" and config.model is not None:
-        _synchronise_batch_norm(learner, config.model.batch_norm)
+    _synchronise_batch_norm(learner, config, world)
     learner.train()
     state = State.new(config, learner, index.digest, world.device)
     resumed = state.resume()
@@ -217,9 +217,13 @@ def _update(state: State, losses: dict[str, float]) -> float | None:
     return norm
 
 
-def _synchronise_batch_norm(learner: Learner, batch_norm: str) -> None:
-    """Statistics of all processes together, for adapter and heads: the backbone's are fixed."""
-    if batch_norm == "sync":
+def _synchronise_batch_norm(learner: Learner, config: Config, world: World) -> None:
+    """Statistics of all processes together, for adapter and heads: the backbone's are fixed.
+
+    PyTorch has it on GPUs alone."""
+    settings = config.model or config.onnx
+    assert settings is not None
+    if settings.batch_norm == "sync" and world.size > 1 and world.device.type == "cuda":
         model = learner.model
         model.masa_adapter = nn.SyncBatchNorm.convert_sync_batchnorm(model.masa_adapter)
         model.roi_head = nn.SyncBatchNorm.convert_sync_batchnorm(model.roi_head)

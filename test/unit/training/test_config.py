@@ -49,8 +49,11 @@ def test_the_example_of_an_adapter_is_readable() -> None:
     ("text", "words"),
     [
         (GOOD + "schedul: {epochs: 3}\n", "line 7: unknown key 'schedul'; did you mean 'schedule'"),
-        (GOOD.replace("pairs: 8", "pairs: many"), "line 5: 'pairs' must be a int, got 'many'"),
-        (GOOD.replace("pairs: 8", "pairs: true"), "line 5: 'pairs' must be a int"),
+        (
+            GOOD.replace("pairs: 8", "pairs: many"),
+            "line 5: 'pairs' must be a whole number, got 'many'",
+        ),
+        (GOOD.replace("pairs: 8", "pairs: true"), "line 5: 'pairs' must be a whole number"),
         (GOOD.replace("name: try\n", ""), "line 1: 'name' is missing"),
         (GOOD + "onnx: {bundle: b, taps: {a: 4}}\n", "one of 'model' and 'onnx'"),
         (GOOD + "views: {shear_deg: 1, shear_deg: 2}\n", "line 7: 'shear_deg' is there twice"),

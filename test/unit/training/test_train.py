@@ -31,11 +31,12 @@ from masa_core.models.rpn import RPN  # noqa: E402
 from masa_core.models.track_head import EmbedHead  # noqa: E402
 from masa_core.runtime.ort import OrtModel  # noqa: E402
 from training import checkpoint, train  # noqa: E402
+from training.build import build_learner  # noqa: E402
 from training.config import Config, read_config  # noqa: E402
 from training.dataset import ViewPairs, batch_numbers, collate, mixup_is_on  # noqa: E402
 from training.distributed import World  # noqa: E402
 from training.index import open_index  # noqa: E402
-from training.model import Learner, build_learner  # noqa: E402
+from training.model import Learner  # noqa: E402
 from training.optimizer import learning_rate  # noqa: E402
 
 pytestmark = pytest.mark.torch
