@@ -14,12 +14,11 @@ def assign(evidence: NDArray[np.float64], threshold: float) -> tuple[Rows, Rows]
 
     Every pair is above the threshold; no row and no column is used twice.
     """
-    possible = evidence > threshold
+    rows, columns = np.nonzero(evidence > threshold)
     # A pair that has no rival in its row or column is part of every optimal assignment.
-    alone = possible & (possible.sum(axis=1) == 1)[:, None] & (possible.sum(axis=0) == 1)
-    rows, columns = np.nonzero(alone)
-    open_rows = np.flatnonzero(possible.any(axis=1) & ~alone.any(axis=1))
-    open_columns = np.flatnonzero(possible.any(axis=0) & ~alone.any(axis=0))
+    alone = (np.bincount(rows)[rows] == 1) & (np.bincount(columns)[columns] == 1)
+    open_rows, open_columns = np.unique(rows[~alone]), np.unique(columns[~alone])
+    rows, columns = rows[alone], columns[alone]
     if open_rows.size:
         gain = np.maximum(evidence[np.ix_(open_rows, open_columns)] - threshold, 0)
         i, j = linear_sum_assignment(gain, maximize=True)

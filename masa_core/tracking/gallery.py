@@ -33,7 +33,7 @@ class Gallery:
     def add(self, ids: Rows, detections: Detections, embeddings: Floats, stamp_ns: int) -> None:
         """Keep the good ones of N tracks' views: N detections with (N, D) unit embeddings."""
         due = [stamp_ns >= self._next_ns.get(track, stamp_ns) for track in ids.tolist()]
-        rows = np.flatnonzero(due & (detections.scores > GOOD_SCORE))
+        rows = np.flatnonzero(np.array(due, bool) & (detections.scores > GOOD_SCORE))
         overlap = box_iou(detections.boxes[rows], detections.boxes)
         overlap[np.arange(len(rows)), rows] = 0
         for row in rows[overlap.max(axis=1, initial=0) < COVERED_IOU].tolist():
