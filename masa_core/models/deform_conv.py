@@ -61,7 +61,7 @@ def deform_conv(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, stride:
 def _product(columns: Tensor, kernel: Tensor) -> Tensor:
     """(M, Cout) from columns (M, K) and kernel (Cout, K)."""
     if columns.device.type != "cpu" or columns.dtype != torch.float32:
-        return columns.mm(kernel.T)
+        return functional.linear(columns, kernel)
     # torch leaves float32 matrix products to MKL, which on AMD uses half of the vectors' width.
     # oneDNN uses all of it, and gets convolutions, on one thread with a 1x1 kernel only those of
     # 16 images and more.
