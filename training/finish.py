@@ -21,7 +21,8 @@ def finish(state: State) -> str:
         if config.onnx is not None:
             folder = config.folder / "bundle"
             facts = {"adapter": _settings(state)}
-            export_bundle(state.learner, Path(config.onnx.bundle), folder, config.name, facts)
+            learner = state.learner.cpu()  # where the exporter's examples are
+            export_bundle(learner, Path(config.onnx.bundle), folder, config.name, facts)
             return f"made {folder}: masa track SOURCE --model {folder}"
         path = config.folder / f"{config.name}.safetensors"
         _save(state, path)

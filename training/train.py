@@ -152,12 +152,12 @@ def _train(state: State, index: Index, world: World, stop: StopOnSignal, report:
                     f"{state.step}: try a lower optimizer.lr, a longer schedule.warmup_steps or "
                     "run.precision fp32, from the last checkpoint or anew"
                 )
-            if stopped:
-                return state.step < config.steps
             if state.step % config.run.checkpoint_every == 0 or state.step == config.steps:
                 if world.is_first:
                     state.save()
                 wait_for_all()
+            if stopped:
+                return state.step < config.steps
     return False
 
 
