@@ -2,11 +2,13 @@
 """Score the trackers, and masa_plus without each of its parts, on one clip at several frame rates.
 
     python scripts/measure_tracker.py PETS_FOLDER [--model BUNDLE] [--reid REID.onnx] [--jitter N]
+        [--trackers NAME...]
 
 PETS_FOLDER holds vtest.avi, gt.txt and dets/pets09_s2l1/{oracle,nanodet}.txt (MOT format). All
 trackers get the same boxes and embeddings. --reid: embeddings of a person re-identification model,
 (1, 3, 256, 128) RGB, instead of the bundle's. --jitter: scores are means over so many seeds of
-boxes that are jittered (3 % of their size) and missed (5 %), with the spread behind them.
+boxes that are jittered (3 % of their size) and missed (5 %), with the spread (standard deviation)
+of HOTA. --trackers: only these rows of the table.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import argparse
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -27,6 +29,7 @@ from masa_core.evaluation import evaluate
 from masa_core.evaluation.peers import PEERS, PeerTracker
 from masa_core.structures import Detections
 from masa_core.tracking import Tracker, TrackerConfig
+from masa_core.tracking.camera_motion import CameraMotion
 
 RATE_HZ = 10  # of the clip
 STEPS = (1, 5, 10)  # every frame, every fifth, every tenth: 10, 2 and 1 Hz
@@ -51,6 +54,9 @@ TRACKERS = {
     "masa_plus": plus(),
     "- without appearance": plus(use_appearance=False),
     "- without motion": plus(use_motion=False),
+    "- without camera motion": plus(camera_motion=False),
+    "- without gallery": plus(gallery=False),
+    "- with history projection": plus(history_projection=True),
     "- without coasting": plus(coast_s=0.0),
     "- with 2 s of memory": plus(memory_s=2.0),
     "masa_tao, same thresholds": official(init_score_thr=0.5, obj_score_thr=0.1),
@@ -59,22 +65,32 @@ TRACKERS = {
 }
 
 
+class Clip(NamedTuple):
+    """Detections (N, 7), their embeddings (N, D), and the motion of the camera to each frame that
+    is used: one in step."""
+
+    rows: np.ndarray
+    embeddings: np.ndarray
+    motions: list[np.ndarray]
+    step: int
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--model", default="nanodet_masa")
     parser.add_argument("--reid", type=Path)
     parser.add_argument("--jitter", type=int, default=0, metavar="SEEDS")
+    parser.add_argument("--trackers", nargs="+", choices=list(TRACKERS), default=list(TRACKERS))
     args = parser.parse_args()
     sets = {kind: read_detections(args.folder, kind) for kind in ("oracle", "nanodet")}
-    embeddings = embed(args.folder / "vtest.avi", sets, args.model, args.reid)
+    embeddings, motions = look(args.folder / "vtest.avi", sets, args.model, args.reid)
     print("| tracker | boxes |" + "".join(f" {RATE_HZ / step:g} Hz |" for step in STEPS))
     print("|---|---|" + "---|" * len(STEPS))
-    for name, make in TRACKERS.items():
+    for name in args.trackers:
         for kind, rows in sets.items():
-            cells = [
-                cell(args.folder, make, rows, embeddings[kind], step, args.jitter) for step in STEPS
-            ]
+            clips = [Clip(rows, embeddings[kind], motions[kind, step], step) for step in STEPS]
+            cells = [cell(args.folder, TRACKERS[name], clip, args.jitter) for clip in clips]
             print(f"| {name} | {kind} | " + " | ".join(cells) + " |", flush=True)
     print(f"\n{' / '.join(FIGURES)}")
 
@@ -90,12 +106,15 @@ def boxes_of(rows: np.ndarray) -> np.ndarray:
     return np.concatenate([rows[:, 2:4], rows[:, 2:4] + rows[:, 4:6]], axis=1).astype(np.float32)
 
 
-def embed(
+def look(
     video: Path, sets: dict[str, np.ndarray], model_name: str, reid: Path | None
-) -> dict[str, np.ndarray]:
+) -> tuple[dict[str, np.ndarray], dict[tuple[str, int], list[np.ndarray]]]:
+    """The embeddings by kind of boxes, and the camera's motions by kind of boxes and step."""
     model = masa_core.load_model(model_name)
     session = reid and onnxruntime.InferenceSession(str(reid))
     found: dict[str, list[np.ndarray]] = {kind: [] for kind in sets}
+    cameras = {(kind, step): CameraMotion() for kind in sets for step in STEPS}
+    motions: dict[tuple[str, int], list[np.ndarray]] = {key: [] for key in cameras}
     capture = cv2.VideoCapture(str(video))
     for number in tqdm(range(1, int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) + 1), "embeddings"):
         frame = capture.read()[1]
@@ -107,7 +126,10 @@ def embed(
                     reid_looks(session, frame, boxes) if session else model.embed(features, boxes)
                 )
                 found[kind].append(looks)
-    return {kind: np.concatenate(parts) for kind, parts in found.items()}
+            for step in STEPS:
+                if (number - 1) % step == 0:
+                    motions[kind, step].append(cameras[kind, step].to(frame, boxes))
+    return {kind: np.concatenate(parts) for kind, parts in found.items()}, motions
 
 
 def reid_looks(session: Any, frame: np.ndarray, boxes: np.ndarray) -> np.ndarray:
@@ -121,18 +143,11 @@ def reid_looks(session: Any, frame: np.ndarray, boxes: np.ndarray) -> np.ndarray
     return np.stack(looks)
 
 
-def cell(
-    folder: Path,
-    make: Callable[[float], Any],
-    rows: np.ndarray,
-    embeddings: np.ndarray,
-    step: int,
-    seeds: int,
-) -> str:
+def cell(folder: Path, make: Callable[[float], Any], clip: Clip, seeds: int) -> str:
     runs = []
     for seed in range(max(seeds, 1)):
         generator = np.random.default_rng(seed) if seeds else None
-        runs.append(score(folder, make(RATE_HZ / step), rows, embeddings, step, generator))
+        runs.append(score(folder, make(RATE_HZ / clip.step), clip, generator))
     means, spread = np.mean(runs, axis=0), np.std(runs, axis=0)
     values = [
         f"{mean:.0f}" if f == "IDSW" else f"{mean:.1f}"
@@ -144,13 +159,9 @@ def cell(
 
 
 def score(
-    folder: Path,
-    tracker: Any,
-    rows: np.ndarray,
-    embeddings: np.ndarray,
-    step: int,
-    generator: np.random.Generator | None,
+    folder: Path, tracker: Any, clip: Clip, generator: np.random.Generator | None
 ) -> list[float]:
+    rows, embeddings, motions, step = clip
     truth = np.loadtxt(folder / "gt.txt", delimiter=",")
     lines = []
     frames = range(1, int(truth[:, 0].max()) + 1, step)
@@ -163,7 +174,9 @@ def score(
             kept = generator.uniform(size=len(seen)) > 0.05
             seen, boxes, looks = seen[kept], boxes[kept], looks[kept]
         found = Detections(boxes, seen[:, 6], np.zeros(len(seen), np.int64))
-        tracks = tracker.update(found, looks, round((number - 1) * 1e9 / RATE_HZ))
+        stamp_ns = round((number - 1) * 1e9 / RATE_HZ)
+        moved = [] if isinstance(tracker, PeerTracker) else [motions[index - 1]]
+        tracks = tracker.update(found, looks, stamp_ns, *moved)
         for track, (x1, y1, x2, y2) in zip(tracks.ids, tracks.boxes, strict=True):
             lines.append(f"{index},{track + 1},{x1},{y1},{x2 - x1},{y2 - y1},1,-1,-1,-1")
     kept = truth[np.isin(truth[:, 0], frames)]
