@@ -58,7 +58,7 @@ def _adapt(args: argparse.Namespace) -> int:
     if args.out.exists():
         raise ModelError(f"{args.out} is there already: name a new folder")
     model = OrtModel(args.bundle)
-    things = gather(model, args.sources, args.topic, args.seed)
+    things = gather(model, args.sources, args.topic, args.fps, args.seed)
     looks = sum(len(thing.rows) for thing in things)
     print(f"{len(things)} things, seen {looks} times")
     if len(things) < FEWEST:
@@ -86,11 +86,19 @@ def _adapt(args: argparse.Namespace) -> int:
     return 0
 
 
-def gather(model: Model, sources: Sequence[Path], topic: str | None, seed: int) -> list[Sightings]:
-    """What is seen in some sources. Says what could not be read. Raises SourceError, ModelError."""
+def gather(
+    model: Model, sources: Sequence[Path], topic: str | None, fps: float, seed: int
+) -> list[Sightings]:
+    """What is seen in some sources. Says what could not be read. Raises SourceError, ModelError.
+
+    fps: of folders of images, which have no clock.
+    """
     things = []
     for path in sources:
-        with open_source(path, topic) as source:
+        opened = open_source(path, topic)
+        if opened.kind == "folder":
+            opened = open_source(path, fps=fps)
+        with opened as source:
             frames = tqdm(source, path.name, source.length, unit="frame", disable=None)
             things += sightings(model, frames, seed)
             for reason, count in source.unreadable.items():
@@ -139,6 +147,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("sources", type=Path, nargs="+", metavar="SOURCE")
     parser.add_argument("--out", type=Path, required=True, metavar="NEW_BUNDLE")
     parser.add_argument("--topic", help="of the images in bags; needed where they have several")
+    parser.add_argument(
+        "--fps", type=float, default=1.0, help="of folders of images (default: 1, as frames gives)"
+    )
     parser.add_argument(
         "--clip",
         type=Path,

@@ -64,7 +64,7 @@ def sightings(model: Model, frames: Iterable[SourceFrame], seed: int = 0) -> lis
         running = list(zip(boxes, labels.tolist(), things, strict=True))
         for thing in things:
             thing.last_ns = frame.stamp_ns
-        if due_ns is None or frame.stamp_ns >= due_ns:
+        if things and (due_ns is None or frame.stamp_ns >= due_ns):
             due_ns = frame.stamp_ns + round(EVERY_S * 1e9)
             rows = model.embed(features, boxes)
             second = _second_look(model, frame.image, boxes, random)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import cv2
 import numpy as np
 import onnx
 import onnxruntime
@@ -57,6 +58,16 @@ def test_things_are_followed_while_no_other_can_be_meant() -> None:
     longest = max(things, key=lambda thing: len(thing.rows))
     assert (longest.first_ns, longest.last_ns) == (0, 3 * SECOND // 2)
     assert longest.all().shape == (8, 5) and longest.beside(things[0])
+
+
+def test_every_image_of_a_folder_is_looked_at(tmp_path: Path) -> None:
+    """At the rate of a video, nine of ten would be passed over as too close in time."""
+    for number in range(6):
+        image = np.full((200, 200, 3), number, np.uint8)
+        cv2.imwrite(str(tmp_path / f"{number}.png"), image)
+    (tmp_path / "6.png").write_bytes(b"no image")
+    things = adapt.gather(Model([[(10 + i, 10)] for i in range(6)]), [tmp_path], None, 1.0, 0)
+    assert [len(thing.rows) for thing in things] == [6]
 
 
 def test_things_end_where_the_clock_goes_back() -> None:
