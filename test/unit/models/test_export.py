@@ -70,6 +70,7 @@ def test_a_frame_of_another_shape_is_fitted_in(pair):
     assert np.isfinite(bundle.embed(features, found.boxes)).all()
 
 
+@pytest.mark.slow
 def test_weights_too_large_for_an_onnx_file_lie_beside_it(tmp_path, monkeypatch):
     monkeypatch.setattr(onnx_graphs, "LARGE", 0)  # as for ViT-H
     model = small_masa()
