@@ -12,8 +12,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from masa_core.tracking.association import box_iou
-
 FORGET = 0.995  # of what was learned, each time something is learned: follows the scene
 MIN_STD = 0.12  # a narrower distribution promises more than a changing scene keeps
 DRIFT = 0.5  # relative growth of the variance of "same" in a second without a detection
@@ -34,15 +32,15 @@ class AppearanceEvidence:
         self._different = 5 * np.array([1.0, 0.3, 0.3**2 + 0.15**2])
         self._same = np.zeros(3)
 
-    def learn_different(self, embeddings: Floats, boxes: Floats, scores: Floats) -> None:
-        """Learn from the (N, D) unit embeddings, (N, 4) boxes and (N,) scores of one frame.
+    def learn_different(self, embeddings: Floats, overlap: Floats, scores: Floats) -> None:
+        """Learn from the (N, D) unit embeddings, (N, N) IoU and (N,) scores of one frame.
 
         Only the most similar other object of each teaches: those are what a match is mistaken for.
         """
         if len(embeddings) < 2:
             return
         sure = scores > SURE_SCORE
-        apart = (box_iou(boxes, boxes) < APART_IOU) & sure[:, None] & sure[None]
+        apart = (overlap < APART_IOU) & sure[:, None] & sure[None]
         np.fill_diagonal(apart, False)
         closest = np.where(apart, embeddings @ embeddings.T, -np.inf).max(axis=1)
         self._different = _add(self._different, closest[np.isfinite(closest)])

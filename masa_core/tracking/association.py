@@ -30,8 +30,12 @@ def overlaps_better(boxes: Floats, iou_thr: float | Floats) -> NDArray[np.bool_]
 
     A better box counts even when it is itself a duplicate. iou_thr: a number, or (N,) of them.
     """
-    overlap = np.tril(box_iou(boxes, boxes), -1)
-    duplicate = overlap > np.broadcast_to(iou_thr, len(boxes))[:, None]
+    return worse_of_pairs(box_iou(boxes, boxes), iou_thr)
+
+
+def worse_of_pairs(overlap: Floats, iou_thr: float | Floats) -> NDArray[np.bool_]:
+    """As `overlaps_better`, of the (N, N) IoU of the boxes."""
+    duplicate = np.tril(overlap, -1) > np.broadcast_to(iou_thr, len(overlap))[:, None]
     return np.asarray(duplicate.any(axis=1))
 
 

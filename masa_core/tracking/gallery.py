@@ -11,9 +11,6 @@ from collections import deque
 import numpy as np
 from numpy.typing import NDArray
 
-from masa_core.structures import Detections
-from masa_core.tracking.association import box_iou
-
 VIEWS = 4  # of a track
 EVERY_NS = 500_000_000  # the next view of a track is taken after this time
 GOOD_SCORE = 0.5
@@ -30,13 +27,16 @@ class Gallery:
         self._views: dict[int, deque[Floats]] = {}
         self._next_ns: dict[int, int] = {}
 
-    def add(self, ids: Rows, detections: Detections, embeddings: Floats, stamp_ns: int) -> None:
-        """Keep the good ones of N tracks' views: N detections with (N, D) unit embeddings."""
+    def add(
+        self, ids: Rows, scores: Floats, overlap: Floats, embeddings: Floats, stamp_ns: int
+    ) -> None:
+        """Keep the good ones of N tracks' views.
+
+        scores: (N,). overlap: (N,) largest IoU with another box. embeddings: (N, D), unit length.
+        """
         due = [stamp_ns >= self._next_ns.get(track, stamp_ns) for track in ids.tolist()]
-        rows = np.flatnonzero(np.array(due, bool) & (detections.scores > GOOD_SCORE))
-        overlap = box_iou(detections.boxes[rows], detections.boxes)
-        overlap[np.arange(len(rows)), rows] = 0
-        for row in rows[overlap.max(axis=1, initial=0) < COVERED_IOU].tolist():
+        good = np.array(due, bool) & (scores > GOOD_SCORE) & (overlap < COVERED_IOU)
+        for row in np.flatnonzero(good).tolist():
             track = int(ids[row])
             self._views.setdefault(track, deque(maxlen=VIEWS)).append(embeddings[row].copy())
             self._next_ns[track] = stamp_ns + EVERY_NS

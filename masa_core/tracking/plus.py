@@ -16,7 +16,7 @@ from masa_core.structures import Detections, Tracks, TrackState
 from masa_core.tracking import motion
 from masa_core.tracking.appearance import AppearanceEvidence
 from masa_core.tracking.assignment import assign, unrivalled
-from masa_core.tracking.association import overlaps_better, unit
+from masa_core.tracking.association import box_iou, unit, worse_of_pairs
 from masa_core.tracking.gallery import Gallery
 from masa_core.tracking.history_projection import HistoryProjection
 from masa_core.tracking.plus_memory import PlusMemory, measure, side
@@ -62,9 +62,11 @@ class PlusTracker:
         rows = np.zeros(0, np.int64)
         if len(detections):
             order = np.argsort(-detections.scores, kind="stable")
-            order = order[~self._duplicates(detections[order])]
+            overlap = box_iou(detections.boxes[order], detections.boxes[order])
+            kept = ~self._duplicates(detections.scores[order], overlap)
+            order, overlap = order[kept], overlap[np.ix_(kept, kept)]
             detections, embeddings = detections[order], embeddings[order]
-            rows = self._remember(detections, unit(embeddings), frame, stamp_ns)
+            rows = self._remember(detections, unit(embeddings), overlap, frame, stamp_ns)
         tracks = self._seen(rows, detections, embeddings, frame)
         coasting = self._coasting(rows[rows >= 0], stamp_ns)
         if len(coasting):
@@ -72,13 +74,18 @@ class PlusTracker:
         self._forget(stamp_ns)
         return tracks
 
-    def _duplicates(self, detections: Detections) -> NDArray[np.bool_]:
-        weak = detections.scores < self.config.duplicate_score_thr
+    def _duplicates(self, scores: Floats, overlap: Floats) -> NDArray[np.bool_]:
+        weak = scores < self.config.duplicate_score_thr
         iou_thr = np.where(weak, self.config.duplicate_iou_thr, NEAR_IDENTICAL_IOU)
-        return overlaps_better(detections.boxes, iou_thr.astype(np.float32))
+        return worse_of_pairs(overlap, iou_thr.astype(np.float32))
 
-    def _remember(self, detections: Detections, looks: Floats, frame: int, stamp_ns: int) -> Rows:
-        """Continue and begin tracks; (N,) row of each detection's track, or UNMATCHED."""
+    def _remember(
+        self, detections: Detections, looks: Floats, overlap: Floats, frame: int, stamp_ns: int
+    ) -> Rows:
+        """Continue and begin tracks; (N,) row of each detection's track, or UNMATCHED.
+
+        looks: (N, D) unit embeddings. overlap: (N, N) IoU of the detections.
+        """
         config = self.config
         self._frame_size = np.maximum(self._frame_size, detections.boxes[:, 2:].max(axis=0))
         rows = np.full(len(detections), UNMATCHED, np.int64)
@@ -86,7 +93,7 @@ class PlusTracker:
             confirmed = self.memory.hits >= config.confirm_hits
             self._projection.refresh(self.memory.embeddings[confirmed], stamp_ns)
         compared = self._compared(looks)
-        self._appearance.learn_different(compared, detections.boxes, detections.scores)
+        self._appearance.learn_different(compared, overlap, detections.scores)
         if len(self.memory):
             rows = self._match(detections, compared, stamp_ns)
             seen = rows >= 0
@@ -100,8 +107,9 @@ class PlusTracker:
             self._next_id += len(ids)
         if config.gallery:
             kept = rows >= 0
-            ids = self.memory.ids[rows[kept]]
-            self._gallery.add(ids, detections[kept], looks[kept], stamp_ns)
+            ids, scores = self.memory.ids[rows[kept]], detections.scores[kept]
+            np.fill_diagonal(overlap, 0)
+            self._gallery.add(ids, scores, overlap.max(axis=1)[kept], looks[kept], stamp_ns)
         return rows
 
     def _compared(self, looks: Floats) -> Floats:

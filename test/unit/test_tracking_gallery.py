@@ -35,20 +35,21 @@ def test_an_object_that_turned_around_and_back_is_known_again(on: bool) -> None:
 
 def test_views_are_few_good_and_spread_in_time() -> None:
     gallery, look = Gallery(), np.eye(8, dtype=np.float32)
+    sure, alone = np.array([0.9], np.float32), np.zeros(1, np.float32)
     for index in range(20):
-        gallery.add(ids(7), boxes(100), look[[index % 8]], index * 100_000_000)
+        gallery.add(ids(7), sure, alone, look[[index % 8]], index * 100_000_000)
     owners, views = gallery.views(ids(3, 7))
     assert list(owners) == [1] * VIEWS
     np.testing.assert_array_equal(views, look[[0, 5, 2, 7]])  # of frames 0, 5, 10 and 15
 
-    gallery.add(ids(8), boxes(100, score=0.3), look[:1], 0)  # hardly seen
-    gallery.add(ids(9, 10), boxes(100, 110), look[:2], 0)  # one hides the other
-    assert len(gallery.views(ids(8, 9, 10))[1]) == 0
+    gallery.add(ids(8), np.array([0.3], np.float32), alone, look[:1], 0)  # hardly seen
+    gallery.add(ids(9), sure, np.array([0.6], np.float32), look[:1], 0)  # hidden in part
+    assert len(gallery.views(ids(8, 9))[1]) == 0
 
 
 def test_views_of_forgotten_tracks_are_forgotten() -> None:
     gallery, look = Gallery(), np.eye(8, dtype=np.float32)
-    gallery.add(ids(1, 2), boxes(100, 300), look[:2], 0)
+    gallery.add(ids(1, 2), np.full(2, 0.9, np.float32), np.zeros(2, np.float32), look[:2], 0)
     gallery.keep(ids(2, 5))
     assert list(gallery.views(ids(1, 2))[0]) == [1]
 
