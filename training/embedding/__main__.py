@@ -23,7 +23,7 @@ from tqdm import tqdm
 from masa_core.runtime import load_model
 from masa_core.runtime.bundle import read_bundle
 from training.embedding.bundle import put_embedding
-from training.embedding.composites import composites, cut_out
+from training.embedding.composites import CutOut, composites, cut_out, recoloured
 from training.embedding.fit import Moments, discriminant, find_words
 from training.embedding.form import Words, cut_stem, embedding_graph, measures_graph, pixels_graph
 from training.embedding.run import Runner
@@ -32,6 +32,7 @@ from training.index import open_index
 
 SHRINKAGE = 0.05
 NORM = 5.0  # of the embeddings: what the tracker's softmax is calibrated to
+TRACKLET_WEIGHT = 5.0  # of a view; those of segments have 1: there are few tracklets, but real ones
 WORDS_FROM = 400  # objects whose pixels are clustered
 PIXELS = 20000
 
@@ -51,9 +52,13 @@ def main(arguments: list[str] | None = None) -> None:
         raise SystemExit("training.embedding: no segment that can be used in these images")
     print(f"{len(objects)} segments of {len(images)} images")
 
+    # Words are for the colours that there are; recoloured things only teach what a view changes.
     some = [objects[row] for row in random.permutation(len(objects))[:WORDS_FROM]]
     words = _words(composites(some, images, args.views, args.seed + 1), args.words, random)
     measures = Runner(measures_graph(stem, words))
+    if not args.keep_colours:
+        objects = [CutOut(recoloured(item.pixels, random), item.share) for item in objects]
+        images += [recoloured(image, random) for image in images]
     moments = Moments(measures.size)
     views = composites(objects, images, args.views, args.seed)
     for crops in tqdm(views, "composites", total=len(objects)):
@@ -61,13 +66,13 @@ def main(arguments: list[str] | None = None) -> None:
     model = load_model(str(args.bundle))
     followed = [tracklets(model, video) for video in args.videos]
     for crops in tqdm(itertools.chain.from_iterable(followed), "tracklets"):
-        moments.add(measures(crops))
+        moments.add(measures(crops), TRACKLET_WEIGHT)
 
     projection = discriminant(moments.within(), moments.total(), args.size, SHRINKAGE)
     graph = embedding_graph(stem, words, moments.mean().astype(np.float32), projection, NORM)
     told = (
-        f"fitted to {moments.views} views of {len(objects)} segments and "
-        f"{moments.instances - len(objects)} tracklets, no labels, seed {args.seed}"
+        f"fitted to views of {len(objects)} segments and {moments.instances - len(objects)} "
+        f"tracklets, no labels, seed {args.seed}"
     )
     put_embedding(args.bundle, graph, told)
     print(f"{args.bundle}: {told}; {time.monotonic() - begin:.0f} s")
@@ -91,6 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--views", type=int, default=4, help="of a segment (4)")
     parser.add_argument("--words", type=int, default=64, help="colour words (64)")
     parser.add_argument("--size", type=int, default=256, help="of an embedding (256)")
+    parser.add_argument("--keep-colours", action="store_true", help="of segments and backgrounds")
     parser.add_argument("--seed", type=int, default=0)
     return parser
 

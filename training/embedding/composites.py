@@ -30,6 +30,7 @@ LONGEST = 192  # px of a cut-out's longer side, which is more than a crop shows
 HEIGHTS = (28, 150)  # px of an object in a view
 TURN, STRETCH, BEND, FLIP = 0.15, 0.2, 0.06, 0.3  # rad; log; of the size; share
 GAIN, CAST, GAMMA = 0.25, 0.08, 0.15  # log, of the object and of the background each
+SATURATION, BRIGHTNESS = (-0.9, 0.5), (-0.7, 0.7)  # log of the exponent, of a new colour
 OCCLUDED, BLURRED, COMPRESSED, NOISE = 0.3, 0.3, 0.5, 6.0  # shares; standard deviation
 LOOSE, TIGHT = 0.06, 0.12  # of the box's sides: how far its edges are out or in
 
@@ -86,6 +87,23 @@ def _shrunk(pixels: NDArray[np.uint8], share: NDArray[np.float32]) -> CutOut:
     scale = min(1.0, LONGEST / max(share.shape))
     size = [max(round(side * scale), 1) for side in share.shape[::-1]]
     return CutOut(*(cv2.resize(x, size, interpolation=cv2.INTER_AREA) for x in (pixels, share)))
+
+
+def recoloured(pixels: NDArray[np.uint8], random: RandomState) -> NDArray[np.uint8]:
+    """(h, w, 3) BGR in other colours: hue turned at random, more or less saturated and bright.
+
+    A few videos show few colours; this makes other things out of the same shapes.
+    """
+    hsv = cv2.cvtColor(pixels, cv2.COLOR_BGR2HSV)
+    hue = (hsv[..., 0] + random.randint(180)) % 180
+    levels = np.arange(256) / 255
+    curves = [levels ** np.exp(random.uniform(*limits)) for limits in (SATURATION, BRIGHTNESS)]
+    saturation, value = (
+        cv2.LUT(hsv[..., channel], (255 * curve).round().astype(np.uint8))
+        for channel, curve in zip((1, 2), curves, strict=True)
+    )
+    merged = np.stack([hue.astype(np.uint8), saturation, value], axis=-1)
+    return np.asarray(cv2.cvtColor(merged, cv2.COLOR_HSV2BGR), np.uint8)
 
 
 def composites(

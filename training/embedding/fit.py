@@ -39,31 +39,33 @@ class Moments:
     """Scatter of measures within instances and in all, added up instance by instance."""
 
     def __init__(self, size: int) -> None:
-        self.instances, self.views = 0, 0
+        self.instances = 0
+        self._views, self._freedom = 0.0, 0.0  # weights of the views; less one for each instance
         self._sum = np.zeros(size)
         self._products = np.zeros((size, size))
         self._within = np.zeros((size, size))
 
-    def add(self, views: NDArray[np.float32]) -> None:
-        """(n, size) measures of one instance, n at least 2."""
+    def add(self, views: NDArray[np.float32], weight: float = 1.0) -> None:
+        """(n, size) measures of one instance, n at least 2. weight: how much each view counts."""
         self.instances += 1
-        self.views += len(views)
+        self._views += weight * len(views)
+        self._freedom += weight * (len(views) - 1)
         views = views.astype(np.float64)
         centred = views - views.mean(axis=0)
-        self._sum += views.sum(axis=0)
-        self._products += views.T @ views
-        self._within += centred.T @ centred
+        self._sum += weight * views.sum(axis=0)
+        self._products += weight * views.T @ views
+        self._within += weight * centred.T @ centred
 
     def mean(self) -> NDArray[np.float64]:
-        return self._sum / self.views
+        return self._sum / self._views
 
     def within(self) -> NDArray[np.float64]:
         """Covariance of the views of an instance."""
-        return self._within / (self.views - self.instances)
+        return self._within / self._freedom
 
     def total(self) -> NDArray[np.float64]:
         mean = self.mean()
-        return self._products / self.views - np.outer(mean, mean)
+        return self._products / self._views - np.outer(mean, mean)
 
 
 def discriminant(

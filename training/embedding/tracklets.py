@@ -23,7 +23,7 @@ MIN_SCORE = 0.4
 MIN_IOU, MAX_OTHER_IOU = 0.4, 0.2  # of what is linked; of any other box with one of the two
 MIN_SIDE = 24  # px of a box
 EVERY_S = 0.3  # between the crops that are kept
-MIN_VIEWS = 3
+MIN_VIEWS, MAX_VIEWS = 3, 12  # of a tracklet: what stands still for minutes shows nothing new
 
 
 def tracklets(model: Model, video: Path) -> Iterator[NDArray[np.float32]]:
@@ -92,4 +92,6 @@ class _Tracklet:
             self._crops.append(cut_crops(image, box.clip(0, limits)[None], *CROP))
 
     def crops(self) -> NDArray[np.float32]:
-        return np.concatenate(self._crops)
+        """At most MAX_VIEWS, evenly in time."""
+        chosen = np.linspace(0, self.views - 1, min(self.views, MAX_VIEWS)).round().astype(int)
+        return np.concatenate([self._crops[number] for number in chosen])

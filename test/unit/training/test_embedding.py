@@ -17,7 +17,7 @@ from masa_core.runtime.bundle import read_bundle
 from masa_core.runtime.ort import OrtModel
 from training.embedding import __main__ as command
 from training.embedding.bundle import put_embedding
-from training.embedding.composites import CutOut, composites
+from training.embedding.composites import CutOut, composites, recoloured
 from training.embedding.fit import Moments, discriminant, find_words
 from training.embedding.form import (
     CROP,
@@ -134,6 +134,17 @@ def test_moments_are_those_of_all_views_at_once() -> None:
     assert moments.total() == pytest.approx(np.cov(views.reshape(-1, 3).T, bias=True), abs=1e-6)
 
 
+def test_a_weight_of_two_is_the_same_instance_twice() -> None:
+    views = np.random.RandomState(0).randn(3, 4, 2).astype(np.float32)
+    weighted, twice = Moments(2), Moments(2)
+    for instance, weight in zip(views, (1, 2, 1), strict=True):
+        weighted.add(instance, weight)
+        for _ in range(weight):
+            twice.add(instance)
+    for answer in ("mean", "within", "total"):
+        assert getattr(weighted, answer)() == pytest.approx(getattr(twice, answer)())
+
+
 def test_the_projection_looks_where_instances_differ_and_views_do_not() -> None:
     random = np.random.RandomState(0)
     moments = Moments(3)
@@ -170,6 +181,15 @@ def test_composites_follow_from_the_seed(red_things: list[CutOut]) -> None:
     first, again, other = (list(composites(red_things, images, 2, seed)) for seed in (3, 3, 4))
     assert np.array_equal(first, again) and not np.array_equal(first, other)
     assert not np.array_equal(first[0], first[1])  # each object has its own draws
+
+
+def test_other_colours_keep_the_shape() -> None:
+    pixels = np.full((4, 6, 3), (10, 20, 160), np.uint8)
+    pixels[:, 3:] = (160, 20, 10)
+    found = recoloured(pixels, np.random.RandomState(0))
+    assert found.shape == pixels.shape and np.abs(found.astype(int) - pixels).max() > 30
+    assert (found[:, :3] == found[0, 0]).all() and (found[:, 3:] == found[0, 3]).all()
+    assert (found[0, 0] != found[0, 3]).any()
 
 
 def test_boxes_are_linked_only_where_no_other_comes_near() -> None:
