@@ -11,6 +11,7 @@ pytest.importorskip("safetensors")
 pytest.importorskip("segment_anything")
 
 from safetensors.torch import save_file  # noqa: E402
+from tiny import write_config  # noqa: E402
 
 from masa_core.models.backbones.sam_vit import SamViT  # noqa: E402
 from masa_core.models.fusion import DyHeadFusion  # noqa: E402
@@ -22,6 +23,10 @@ from masa_core.models.rpn import RPN  # noqa: E402
 from masa_core.models.sam import Sam  # noqa: E402
 from masa_core.models.track_head import EmbedHead  # noqa: E402
 from masa_core.runtime.protocol import ModelError  # noqa: E402
+from training.config import read_config  # noqa: E402
+from training.dataset import ViewPairs, collate  # noqa: E402
+from training.index import open_index  # noqa: E402
+from training.model import Learner  # noqa: E402
 from training.start_weights import start_from  # noqa: E402
 
 pytestmark = pytest.mark.torch
@@ -66,6 +71,27 @@ def test_from_a_checkpoint_with_or_without_its_adapter(tmp_path: Path) -> None:
     model = small(2)
     start_from(model, path, with_adapter=False)
     assert equal(model, source, "detector.") and equal(model, small(2), "masa_adapter.")
+
+
+def test_sam_learns_without_being_changed(tmp_path: Path) -> None:
+    """One step of each phase on a batch of view pairs, as masa_sam_vitb is trained."""
+    config = read_config(write_config(tmp_path))
+    pairs = ViewPairs(config, open_index(list(config.data.folders), cache=tmp_path / "cache"))
+    batch = collate([pairs[0], pairs[1]])
+    learner, given = Learner(small(1), batch_norm="sync").train(), small(1)
+    for head_alone, start in ((False, "masa_adapter."), (True, "track_head.")):
+        learner.learn_track_head_alone() if head_alone else learner.learn_all()
+        before = {k: v.clone() for k, v in learner.model.state_dict().items()}
+        optimizer = torch.optim.SGD(learner.trained().values(), 0.1)
+        sum(learner(batch).values()).backward()
+        optimizer.step()
+        changed = {
+            k for k, v in learner.model.state_dict().items() if not torch.equal(v, before[k])
+        }
+        assert any(key.startswith(start) for key in changed)
+        assert not head_alone or all(key.startswith(start) for key in changed)
+    assert equal(learner.model, given, "detector.")
+    assert not learner.model.detector.training
 
 
 def test_what_is_missing_is_named_and_nothing_is_changed(tmp_path: Path) -> None:
