@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 import masa_core
 from masa_core import load_model
 from masa_core.assets import asset_path
+from masa_core.masks import paste_mask
 from masa_core.runtime import Model, ModelError
 from masa_core.runtime.fit import network_size
 from masa_core.runtime.ort import OrtModel
@@ -161,10 +162,23 @@ def test_an_object_is_found_again_where_it_moved(model: OrtModel, picture: np.nd
     assert list((before @ after.T).argmax(axis=1)) == [1, 0]
 
 
-def test_masks_are_not_promised(model: OrtModel, picture: np.ndarray) -> None:
+def test_masks_of_the_default_bundle_tell_an_object_from_its_box(model: OrtModel) -> None:
+    assert model.has_masks
+    frame = np.full((352, 480, 3), 90, np.uint8)
+    cv2.circle(frame, (200, 160), 60, (30, 60, 220), -1)
+    (mask,) = model.masks(model.encode(frame), np.array([[140, 100, 260, 220]], np.float32))
+    disc = np.zeros((352, 480), np.uint8)
+    cv2.circle(disc, (200, 160), 60, 1, -1)
+    found, disc = paste_mask(mask, 352, 480), disc.astype(bool)
+    assert (found & disc).sum() / (found | disc).sum() > 0.85  # the box itself has 0.79
+
+
+def test_a_bundle_without_a_mask_head_says_so(copy: Path) -> None:
+    edit(copy, lambda content: content.pop("masks"))
+    model = load_model(copy)
     assert not model.has_masks
     with pytest.raises(ModelError, match="gives no masks"):
-        model.masks(model.encode(picture), np.zeros((1, 4), np.float32))
+        model.masks(model.encode(np.zeros((64, 64, 3), np.uint8)), np.zeros((1, 4), np.float32))
 
 
 @given(st.integers(1, 5000), st.integers(1, 5000))

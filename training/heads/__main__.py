@@ -1,6 +1,6 @@
 """Trains a mask head and a proposal head for a bundle, from images with segments beside them.
 
-python -m training.heads segments/coco256:8 segments/video_frames:2 \\
+python -m training.heads segments/coco256:10 segments/video_frames:2 \\
     --bundle assets/nanodet_masa --out runs/heads --leave-out 'val*'
 
 The number behind a folder says how many views of each of its images are made. Views, each head's
@@ -36,8 +36,8 @@ def main() -> None:
     parser.add_argument("--bundle", type=Path, required=True, help="whose detector gives the maps")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--leave-out", default="", help="pattern of names of images")
-    parser.add_argument("--mask-steps", type=int, default=2200)
-    parser.add_argument("--proposal-steps", type=int, default=1500)
+    parser.add_argument("--mask-steps", type=int, default=1200)
+    parser.add_argument("--proposal-steps", type=int, default=600)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     try:

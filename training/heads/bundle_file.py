@@ -15,7 +15,7 @@ _GRAPHS = {"masks": "masks.onnx", "proposals": "proposals.onnx"}
 
 
 def describe_heads(folder: Path) -> None:
-    """Names masks.onnx and proposals.onnx in a bundle's bundle.yaml, with their SHA-256.
+    """Names masks.onnx and proposals.onnx, where they are, in bundle.yaml, with their SHA-256.
 
     The rest of the file stays as it is, comments too. Raises ModelError where the outcome is no
     bundle that can be read.
@@ -24,6 +24,8 @@ def describe_heads(folder: Path) -> None:
     text = path.read_text(encoding="utf-8")
     content = yaml.safe_load(text)
     for section, name in _GRAPHS.items():
+        if not (folder / name).exists():
+            continue
         digest = sha256(folder / name)
         if name in content["files"]:
             text = re.sub(rf"(?m)^(  {re.escape(name)}: ).*$", rf"\g<1>{digest}", text)

@@ -16,9 +16,7 @@ from training.sa1b import Segments, read_segments
 
 SIDE = 416  # px of a view: as many pixels as the default bundle's input has
 GRID, MARGIN = 64, 0.3  # cells of a mask a side; it covers its box and this much of it all round
-_MAX_SEGMENTS = 48  # of a view; those of the greatest weight
-_TRUST = 3  # power of `predicted_iou` that is a segment's weight: people's have 1, SAM's nearly
-_LEAST = 0.1  # of `predicted_iou`: a segment that is there is looked at sometimes
+_MAX_SEGMENTS = 48  # of a view; those of the greatest score
 _MIN_SIDE_PX, _MIN_SEEN = 6, 0.5  # of a segment in a view: side of its box, part of its area
 _ALONE, _TILED = (0.7, 1.8), (0.35, 0.9)  # how large an image is drawn; 1 is as the bundle would
 _BACKGROUND = (104, 116, 124)  # where no image is
@@ -31,13 +29,13 @@ class DrawnView:
     """A (SIDE, SIDE, 3) uint8 BGR image and K segments in it.
 
     boxes: (K, 4) float32 x1 y1 x2 y2 px. masks: (K, GRID, GRID) uint8, 255 where the segment is,
-    over the box grown by MARGIN. weights: (K,) float32 in 0..1, how much a segment is trusted.
+    over the box grown by MARGIN. scores: (K,) float32 in 0..1, `predicted_iou`.
     """
 
     image: NDArray[np.uint8]
     boxes: NDArray[np.float32]
     masks: NDArray[np.uint8]
-    weights: NDArray[np.float32]
+    scores: NDArray[np.float32]
 
 
 def draw_view(images: Sequence[Path], row: int, rng: np.random.RandomState) -> DrawnView:
@@ -56,14 +54,14 @@ def draw_view(images: Sequence[Path], row: int, rng: np.random.RandomState) -> D
         canvas[tile[1] : tile[3], tile[0] : tile[2]] = _drawn(image, to_view, tile)
         found += _seen(segments, to_view, tile)
         row = rng.randint(len(images))
-    weights = np.array([weight for _, _, weight in found], np.float32)
+    scores = np.array([score for _, _, score in found], np.float32)
     order = rng.permutation(len(found))
-    order = order[np.argsort(-weights[order], kind="stable")][:_MAX_SEGMENTS]
+    order = order[np.argsort(-scores[order], kind="stable")][:_MAX_SEGMENTS]
     return DrawnView(
         _in_other_light(canvas, rng),
         np.array([found[i][0] for i in order], np.float32).reshape(-1, 4),
         np.array([found[i][1] for i in order], np.uint8).reshape(-1, GRID, GRID),
-        weights[order],
+        scores[order],
     )
 
 
@@ -111,7 +109,7 @@ def _of_middles(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
 def _seen(
     segments: Segments, to_view: NDArray[np.float64], tile: Tile
 ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.uint8], float]]:
-    """Box, mask and weight of each segment of which a tile shows enough."""
+    """Box, mask and score of each segment of which a tile shows enough."""
     (across, _, left), (_, down, top) = to_view
     # The tile in px of the image.
     x = np.sort((np.array([tile[0], tile[2]]) - left) / across)
@@ -132,7 +130,7 @@ def _seen(
         if min(box[2:] - box[:2]) < _MIN_SIDE_PX:
             continue
         to_crop = to_view + np.array([[0, 0, (mask.x + x1) * across], [0, 0, (mask.y + y1) * down]])
-        yield box.astype(np.float32), _grid(crop, to_crop, box), max(float(score), _LEAST) ** _TRUST
+        yield box.astype(np.float32), _grid(crop, to_crop, box), float(score)
 
 
 def _grid(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import warnings
 from collections.abc import Sequence
@@ -15,9 +16,9 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from masa_core.io.atomic import part_path
-from training.heads import mask_head, proposal_head
-from training.heads.mask_head import MaskHead
-from training.heads.proposal_head import ProposalHead, boxes_of, cells, select
+from training.heads.mask_head import CUT, MaskHead
+from training.heads.pool import TAPS
+from training.heads.proposal_head import LEVELS, ProposalHead, boxes_of, cells, select
 
 OPSET = 18  # the first that the exporter knows
 _MIN_HALVED = 64  # weights of a tensor; fewer are not worth a node
@@ -25,16 +26,17 @@ _ROWS, _COLUMNS = 12, 16  # of the coarsest map that is traced with; any others 
 
 
 class MasksGraph(nn.Module):
-    """forward: boxes (N, 4) px of the input, maps -> probabilities (N, SIZE, SIZE)."""
+    """forward: boxes (N, 4) px of the input, maps -> (N, SIZE, SIZE), 0.5 where the
+    probability is CUT."""
 
     def __init__(self, head: MaskHead) -> None:
         super().__init__()
         self.head = head
 
     def forward(self, boxes: Tensor, *maps: Tensor) -> Tensor:
-        named = dict(zip(mask_head.TAPS, maps, strict=True))
+        named = dict(zip(TAPS, maps, strict=True))
         logits: Tensor = self.head(boxes, torch.zeros_like(boxes[:, 0]), named)
-        return logits.sigmoid()
+        return (logits - math.log(CUT / (1 - CUT))).sigmoid()  # whoever reads it cuts at 0.5
 
 
 class ProposalsGraph(nn.Module):
@@ -45,7 +47,7 @@ class ProposalsGraph(nn.Module):
         self.head = head
 
     def forward(self, size: Tensor, *maps: Tensor) -> tuple[Tensor, Tensor]:
-        logits, distances = self.head(dict(zip(proposal_head.TAPS, maps, strict=True)))
+        logits, distances = self.head(dict(zip(LEVELS, maps, strict=True)))
         middles, _ = cells(*maps[0].shape[2:])
         return select(logits[0], boxes_of(middles, distances[0]), size)
 
@@ -53,25 +55,26 @@ class ProposalsGraph(nn.Module):
 def export_masks(head: MaskHead, path: Path) -> None:
     boxes = torch.tensor([[0.0, 0.0, 60.0, 60.0]]).repeat(3, 1)
     rows = {0: torch.export.Dim("n", min=2)}
-    _export(MasksGraph(head), ("boxes", boxes, rows), mask_head.TAPS, ["masks"], path)
+    _export(MasksGraph(head), ("boxes", boxes, rows), tuple(TAPS), ["masks"], path)
 
 
 def export_proposals(head: ProposalHead, path: Path) -> None:
     size = ("size", torch.tensor([320.0, 320.0]), {})
-    _export(ProposalsGraph(head), size, proposal_head.TAPS, ["boxes", "scores"], path)
+    _export(ProposalsGraph(head), size, LEVELS, ["boxes", "scores"], path)
 
 
 def _export(
     module: nn.Module,
     first: tuple[str, Tensor, dict[int, Any]],
-    taps: dict[str, int],
+    taps: Sequence[str],
     outputs: Sequence[str],
     path: Path,
 ) -> None:
     height, width = (torch.export.Dim(name, min=2, max=1024) for name in ("rows", "columns"))
     maps, sides = [], []
-    for name, channels in taps.items():
-        times = 32 // int(name.removeprefix("stride"))  # the maps fit each other
+    for name in taps:
+        channels, stride = TAPS[name]
+        times = 32 // stride  # the maps fit each other
         maps.append(torch.zeros(1, channels, times * _ROWS, times * _COLUMNS))
         sides.append({2: times * height, 3: times * width} if times > 1 else {2: height, 3: width})
     with warnings.catch_warnings():

@@ -21,7 +21,14 @@ from masa_core.runtime.bundle import read_bundle
 from masa_core.runtime.session import open_session
 from training.heads.draw import GRID, SIDE, draw_view
 
-TAPS = {"stride4": 64, "stride8": 128, "stride16": 128, "stride32": 128}  # name -> channels
+# What heads may read: the input of the bundle's image graph, and maps; name -> channels, stride.
+TAPS = {
+    "image": (3, 1),
+    "stride4": (64, 4),
+    "stride8": (128, 8),
+    "stride16": (128, 16),
+    "stride32": (128, 32),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +36,7 @@ class Pool:
     """V views; their segments, K in all, lie one view after the other.
 
     maps: name -> (V, channels, h, w) float16. first: (V + 1,) int64, the row of each view's first
-    segment. boxes: (K, 4) float32 px of the view. masks: (K, GRID, GRID) uint8 and weights: (K,)
+    segment. boxes: (K, 4) float32 px of the view. masks: (K, GRID, GRID) uint8 and scores: (K,)
     float32, as `DrawnView` has them.
     """
 
@@ -37,7 +44,7 @@ class Pool:
     first: NDArray[np.int64]
     boxes: NDArray[np.float32]
     masks: NDArray[np.uint8]
-    weights: NDArray[np.float32]
+    scores: NDArray[np.float32]
 
     def __len__(self) -> int:
         return len(self.first) - 1
@@ -50,9 +57,9 @@ class Pool:
 def open_pool(folder: Path) -> Pool:
     """The pool that `make_pool` wrote. Maps and masks stay on disk."""
     maps = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in TAPS}
-    first, boxes, weights = (np.load(folder / f"{n}.npy") for n in ("first", "boxes", "weights"))
+    first, boxes, scores = (np.load(folder / f"{n}.npy") for n in ("first", "boxes", "scores"))
     masks = np.memmap(folder / "masks.raw", np.uint8, "r", shape=(len(boxes), GRID, GRID))
-    return Pool(maps, first, boxes, masks, weights)
+    return Pool(maps, first, boxes, masks, scores)
 
 
 def make_pool(images: Sequence[Path], bundle: Path, folder: Path, seed: int) -> None:
@@ -67,31 +74,30 @@ def make_pool(images: Sequence[Path], bundle: Path, folder: Path, seed: int) -> 
     try:
         maps = {
             name: np.lib.format.open_memmap(
-                part / f"{name}.npy", "w+", np.float16, (len(images), channels, *_sides(name))
+                part / f"{name}.npy",
+                "w+",
+                np.float16,
+                (len(images), channels, SIDE // stride, SIDE // stride),
             )
-            for name, channels in TAPS.items()
+            for name, (channels, stride) in TAPS.items()
         }
-        counts, boxes, weights = [0], [], []
+        counts, boxes, scores = [0], [], []
         with open(part / "masks.raw", "wb") as masks:
             for row in tqdm(range(len(images)), desc="views", unit="view"):
                 view = draw_view(images, row, np.random.RandomState((seed, row)))
                 blob = cv2.dnn.blobFromImage(view.image, mean=spec.mean)
                 blob /= np.array(spec.std, np.float32).reshape(3, 1, 1)
-                found = session.run(list(TAPS), {spec.input: blob})
-                for name, values in zip(TAPS, found, strict=True):
+                names = [name for name in TAPS if name != spec.input]
+                found = session.run(names, {spec.input: blob})
+                for name, values in zip([spec.input, *names], [blob, *found], strict=True):
                     maps[name][row] = values[0]
                 counts.append(len(view.boxes))
                 boxes.append(view.boxes)
-                weights.append(view.weights)
+                scores.append(view.scores)
                 masks.write(view.masks.tobytes())
         np.save(part / "first.npy", np.cumsum(counts))
         np.save(part / "boxes.npy", np.concatenate(boxes))
-        np.save(part / "weights.npy", np.concatenate(weights))
+        np.save(part / "scores.npy", np.concatenate(scores))
         os.replace(part, folder)
     finally:
         shutil.rmtree(part, ignore_errors=True)
-
-
-def _sides(name: str) -> tuple[int, int]:
-    side = SIDE // int(name.removeprefix("stride"))
-    return side, side

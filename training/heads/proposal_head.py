@@ -7,7 +7,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torchvision.ops import nms
 
-TAPS = {"stride8": 128, "stride16": 128, "stride32": 128}  # name -> channels
+from training.heads.pool import TAPS
+
+LEVELS = ("stride8", "stride16", "stride32")
 STRIDES = (8, 16, 32, 64)  # the last one is pooled from the one before
 _CANDIDATES, _NMS_IOU, _KEEP = 600, 0.7, 100
 
@@ -21,7 +23,7 @@ class ProposalHead(nn.Module):
 
     def __init__(self, width: int = 64) -> None:
         super().__init__()
-        self.narrow = nn.ModuleList(nn.Conv2d(n, width, 1) for n in TAPS.values())
+        self.narrow = nn.ModuleList(nn.Conv2d(TAPS[name][0], width, 1) for name in LEVELS)
         self.conv1 = nn.Conv2d(width, width, 3, padding=1)
         self.conv2 = nn.Conv2d(width, width, 3, padding=1)
         self.objectness = nn.Conv2d(width, 1, 3, padding=1)
@@ -30,7 +32,7 @@ class ProposalHead(nn.Module):
         nn.init.constant_(self.sides.bias, 1.0)
 
     def forward(self, maps: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-        levels = [conv(maps[name]).relu() for conv, name in zip(self.narrow, TAPS, strict=True)]
+        levels = [conv(maps[name]).relu() for conv, name in zip(self.narrow, LEVELS, strict=True)]
         levels.append(functional.max_pool2d(levels[-1], 3, 2, 1))
         logits, distances = [], []
         for level, stride in zip(levels, STRIDES, strict=True):

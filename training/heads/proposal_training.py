@@ -12,10 +12,11 @@ from tqdm import trange
 from training.heads.draw import SIDE
 from training.heads.mask_training import stack_maps
 from training.heads.pool import Pool
-from training.heads.proposal_head import STRIDES, TAPS, ProposalHead, boxes_of, cells
+from training.heads.proposal_head import LEVELS, STRIDES, ProposalHead, boxes_of, cells
 
 VIEWS = 8  # of a step
 LEARNING_RATE, WEIGHT_DECAY = 2e-3, 1e-2
+_TRUST = 3  # power of a segment's score that is its weight: those of people have 1
 _RADIUS = 1.5  # strides around the middle of a segment whose cells are to find it
 _SIDES = 4.5, 10.0  # a segment's side (root of its area) in strides of the cells that find it
 
@@ -30,14 +31,14 @@ def train_proposals(pool: Pool, steps: int, seed: int) -> ProposalHead:
     bar = trange(steps, desc="proposals", unit="step")
     for _ in bar:
         views = rng.randint(len(pool), size=VIEWS)
-        logits, distances = head(stack_maps(pool, views, tuple(TAPS)))
+        logits, distances = head(stack_maps(pool, views, LEVELS))
         losses = []
         for row, view in enumerate(views):
             segments = pool.rows(view)
-            boxes, weights = (
-                torch.from_numpy(column[segments]) for column in (pool.boxes, pool.weights)
+            boxes, scores = (
+                torch.from_numpy(column[segments]) for column in (pool.boxes, pool.scores)
             )
-            losses.append(proposal_loss(logits[row], distances[row], boxes, weights))
+            losses.append(proposal_loss(logits[row], distances[row], boxes, scores**_TRUST))
         loss = torch.stack(losses).mean()
         optimizer.zero_grad()
         loss.backward()
