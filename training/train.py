@@ -30,6 +30,7 @@ from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
 from masa_core.commands.interrupt import StopOnSignal
+from masa_core.models.deform_conv import DeformConv
 from masa_core.runtime.protocol import ModelError
 from training.build import build_learner
 from training.checkpoint import CheckpointError
@@ -38,6 +39,7 @@ from training.dataset import Batch, batches
 from training.distributed import World, joined, processes, total, wait_for_all
 from training.finish import finish
 from training.index import Index, open_index
+from training.lean_deform_conv import lean_deform_conv
 from training.model import Learner
 from training.optimizer import learning_rate
 from training.report import Report
@@ -83,6 +85,8 @@ def run(config: Config, world: World, learner: Learner | None = None) -> int:
     if learner is None:
         learner, start = build_learner(config, world.device)
     _synchronise_batch_norm(learner, config, world)
+    if world.device.type == "cuda":
+        DeformConv.operator = staticmethod(lean_deform_conv)
     learner.train()
     state = State.new(config, learner, index.digest, world.device)
     resumed = state.resume()
