@@ -2,9 +2,9 @@
 
 python scripts/make_nanodet_bundle.py nanodet_g.onnx assets/nanodet_masa --videos A.mp4 B.mp4
 
-Needs the onnx package. The videos give the mean and the whitening of the embeddings; nothing is
-trained. MODEL_CARD.md says which videos. image.onnx comes out byte for byte the same every time,
-instances.onnx on the same machine.
+Needs the onnx package. The videos give the mean and the whitening of embeddings that are untrained;
+`python -m training.embedding` puts better ones in their place and `python -m training.heads` adds
+masks. image.onnx comes out byte for byte the same every time, instances.onnx on the same machine.
 """
 
 from __future__ import annotations
