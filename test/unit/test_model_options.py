@@ -84,7 +84,6 @@ def test_a_detector_and_its_prompt_take_the_place_of_the_models(monkeypatch):
         (["--everything"], "masa_sam_vitb"),
         (["--masks", "masa_r50"], "gives no masks"),
         (["--model", "mobile_sam"], "name it with --masks"),
-        (["--detector", "proposals"], "nanodet_masa has no proposals"),
         (["--detector", "proposals", "--prompt", "car", "--model", "masa_r50"], "masa_gdino does"),
         (["--everything", "--detector", "proposals"], "name no --detector"),
         (["--vocabulary", "classes.npy"], "--model masa_detic"),
