@@ -85,6 +85,7 @@ class MasaPipeline:
             if detections is None:
                 with self._timed("detect"):
                     detections = self._wanted(self._detect(frame_bgr, features))
+            detections = self.tracker.without_duplicates(detections)
             with self._timed("embed"):
                 embeddings = self.model.embed(features, detections.boxes)
         tracks = self._track(frame_bgr, detections, embeddings, stamp_ns)

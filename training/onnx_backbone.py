@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from masa_core.models.preprocess import Geometry
-from masa_core.runtime.bundle import ImageSpec
+from masa_core.runtime.bundle_spec import ImageSpec
 from masa_core.runtime.fit import prepare
 from masa_core.runtime.protocol import ModelError
 from masa_core.wording import nearest

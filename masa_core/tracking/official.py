@@ -29,6 +29,9 @@ class OfficialTracker:
     def config(self, config: OfficialConfig) -> None:
         self._config = self._rule.config = config
 
+    def duplicates(self, detections: Detections) -> NDArray[np.bool_]:
+        return self._rule.duplicates(detections)
+
     def update(
         self,
         detections: Detections,

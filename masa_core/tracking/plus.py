@@ -48,6 +48,10 @@ class PlusTracker:
         self._frame = 0
         self._next_id = 0
 
+    def duplicates(self, detections: Detections) -> NDArray[np.bool_]:
+        boxes = detections.boxes
+        return self._duplicates(detections.scores, box_iou(boxes, boxes))
+
     def update(
         self,
         detections: Detections,

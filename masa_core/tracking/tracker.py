@@ -50,6 +50,14 @@ class Tracker:
         """Whether `update` makes use of the camera's motion."""
         return isinstance(self._config, MasaPlusConfig) and self._config.camera_motion
 
+    def without_duplicates(self, detections: Detections) -> Detections:
+        """The detections that `update` looks at, in their order: only these need an embedding.
+
+        The others overlap a better one. `update` leaves them out by itself where it is given them.
+        """
+        order = np.argsort(-detections.scores, kind="stable")
+        return detections[np.sort(order[~self._engine.duplicates(detections[order])])]
+
     def update(
         self,
         detections: Detections,
@@ -97,6 +105,10 @@ class Tracker:
 class _Engine(Protocol):
     config: Any
     memory: Any
+
+    def duplicates(self, detections: Detections) -> NDArray[np.bool_]:
+        """(N,) which of N detections, best first, are left out for a better one."""
+        ...
 
     def update(
         self,

@@ -114,3 +114,23 @@ def test_a_smaller_picture_of_the_same_scene_keeps_the_ids() -> None:
         tracks = tracker.update(seen, looks, index * 10**8, change * np.eye(2, 3))
         shown = tracks[tracks.states != TrackState.COASTED]
         assert list(shown.ids) == [0, 1, 2], f"frame {index}"
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.sampled_from(["masa_plus", "masa_tao", "masa_bdd"]))
+def test_detections_that_are_duplicates_need_no_embedding(seed: int, preset: str) -> None:
+    random = np.random.default_rng(seed)
+    given_all, given_some = (Tracker(TrackerConfig.preset(preset)) for _ in range(2))
+    for frame in range(4):
+        count = int(random.integers(0, 12))
+        seen = Detections(
+            boxes(random, count, 60.0), random.uniform(0, 1, count), np.zeros(count, np.int64)
+        )
+        looks = random.standard_normal((count, 8)).astype(np.float32)
+        row_of = {tuple(box): row for row, box in enumerate(seen.boxes.tolist())}
+        some = given_some.without_duplicates(seen)
+        rows = [row_of[tuple(box)] for box in some.boxes.tolist()]
+        expected = given_all.update(seen, looks, frame * 10**8)
+        tracks = given_some.update(some, looks[rows], frame * 10**8)
+        assert tracks.ids.tolist() == expected.ids.tolist()
+        np.testing.assert_array_equal(tracks.boxes, expected.boxes)

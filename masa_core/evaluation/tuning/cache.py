@@ -52,6 +52,9 @@ class CacheWriter:
         self._frames: list[CachedFrame] = []
         self._chunk = 0
 
+    def without_duplicates(self, detections: Detections) -> Detections:
+        return detections  # a trial may count others as duplicates
+
     def update(
         self,
         detections: Detections,

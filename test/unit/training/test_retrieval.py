@@ -23,7 +23,8 @@ def clip(tmp_path: Path) -> Clip:
     labels = {}
     for number in range(FRAMES):
         image = np.full((40, 120, 3), 128, np.uint8)
-        boxes = np.array([[5 + 40 * ((n + number // 15) % 3), 5, 0, 0] for n in range(3)], np.float32)
+        lefts = [5 + 40 * ((n + number // 15) % 3) for n in range(3)]
+        boxes = np.array([[left, 5, 0, 0] for left in lefts], np.float32)
         boxes[:, 2:] = boxes[:, :2] + 30
         for colour, (x1, y1, x2, y2) in zip(COLOURS, boxes.astype(int), strict=True):
             image[y1:y2, x1:x2] = colour
