@@ -45,7 +45,7 @@ BACKGROUND_BOXES = 10  # of random place and shape, in each of these frames, bes
 _LIST_TAG = "tag:yaml.org,2002:seq"
 HEADER = """\
 # The default model of masa_ros; MODEL_CARD.md says what it is and what it can do.
-# Made by scripts/make_nanodet_bundle.py; the keys are described in masa_core/runtime/bundle_spec.py.
+# The keys are described in masa_core/runtime/bundle_spec.py.
 """
 
 
