@@ -179,5 +179,5 @@ def test_failures_are_told_with_their_place(drive):
     assert "queue_size" in (drive.parent / "wrong/node.log").read_text()
     done, _ = evaluate_bag(drive, "none", "--live", "--detections", "/fund")
     assert done.returncode == 1 and "the bag has /found" in done.stderr
-    done, _ = evaluate_bag(drive, "none", "--live", "--masks", "sam_vitb")
-    assert done.returncode == 1 and "--masks is not for --live" in done.stderr
+    done, _ = evaluate_bag(drive, "none", "--live", "--everything")
+    assert done.returncode == 1 and "--everything is not for --live" in done.stderr
