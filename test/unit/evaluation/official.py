@@ -23,7 +23,7 @@ def official(name: str) -> Path:
         for path in (root / name, root / f"{name}.gz"):
             if path.exists():
                 return path
-    pytest.skip(f"{name} is not part of the package: it needs ../shared/metrics")
+    pytest.skip(f"{name} is not in the repository")
 
 
 def unpacked(name: str, target: Path) -> Path:
