@@ -88,7 +88,8 @@ def test_targets_show_what_the_view_s_pixels_show(mixed_in: bool, seed: int) -> 
         threshold = 90
     view = make_view(source, partner, np.random.RandomState(seed), settings)
     boxes = view.clipped()
-    rows = np.flatnonzero((boxes[:, 2:] - boxes[:, :2] > 20).all(axis=1))
+    # In smaller boxes, half a pixel along the edge is more than the tenth that is allowed below.
+    rows = np.flatnonzero((boxes[:, 2:] - boxes[:, :2] > 40).all(axis=1))
     for row, target in zip(rows, mask_targets(view, rows, SIZE, boxes[rows]), strict=True):
         seen = cut_out(view.image, boxes[row]) > threshold
         assert (seen & (target > 0.5)).sum() > 0.9 * (seen | (target > 0.5)).sum()
