@@ -56,14 +56,18 @@ def write_truth(path: Path, truth: Truth, rename: Rename = str) -> None:
 
 
 def write_answers(
-    path: Path, truth: Truth, answers: Sequence[Answer], rename: Rename = str
+    path: Path,
+    truth: Truth,
+    answers: Sequence[Answer],
+    rename: Rename = str,
+    masks: bool = True,
 ) -> None:
     """Scalabel JSON with a frame for each labelled image, numbered as in `write_truth`.
 
-    Tracks have masks where they and the truth do. In BDD100K these may not overlap: the track with
-    the higher score has the pixel, and one that has none left has no mask.
+    Tracks have masks where they and the truth do, unless `masks` is False. In BDD100K these may not
+    overlap: the track with the higher score has the pixel, and one that has none left has no mask.
     """
-    size = truth.mask_size
+    size = truth.mask_size if masks else None
     _write(path, truth, (_tracks(answer, rename, size) for answer in answers))
 
 

@@ -147,7 +147,7 @@ def _evaluate(
     with tempfile.TemporaryDirectory(prefix="masa_bag_") as folder:
         paths = Path(folder, "truth.json"), Path(folder, "results.json")
         write_truth(paths[0], truth, rename)
-        write_answers(paths[1], truth, answers, rename)
+        write_answers(paths[1], truth, answers, rename, masks=protocol == "bdd_mots")
         with warnings.catch_warnings():
             # A track whose pixels all belong to others has a box and no mask.
             warnings.filterwarnings("ignore", message=".* have no rle and are left out")
