@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 from safetensors.torch import save_file
 
-from masa_core.io.atomic import part_path
+from masa_core.io.atomic import AtomicText, part_path
 from masa_core.runtime.bundle import sha256
 from training.onnx_export import export_bundle
 from training.state import State
@@ -44,9 +44,9 @@ def _save(state: State, path: Path) -> None:
         "sha256": sha256(path),
         "made by": _settings(state),
     }
-    card_part = part_path(path.with_suffix(".yaml"))
-    card_part.write_text(yaml.safe_dump(card, sort_keys=False), encoding="utf-8")
-    os.replace(card_part, path.with_suffix(".yaml"))
+    file = AtomicText(path.with_suffix(".yaml"))
+    file.write(yaml.safe_dump(card, sort_keys=False))
+    file.commit()
 
 
 def _settings(state: State) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 
 import yaml
 
-from masa_core.io.atomic import part_path
+from masa_core.io.atomic import AtomicText
 from masa_core.runtime.bundle import read_bundle, sha256
 
 _GRAPHS = {"masks": "masks.onnx", "proposals": "proposals.onnx"}
@@ -33,7 +32,7 @@ def describe_heads(folder: Path) -> None:
             text = re.sub(r"(?m)^files:\n", f"files:\n  {name}: {digest}\n", text)
         if section not in content:
             text = re.sub(r"(?m)^files:\n", f"{section}:\n  graph: {name}\nfiles:\n", text)
-    part = part_path(path)
-    part.write_text(text, encoding="utf-8")
-    os.replace(part, path)
+    file = AtomicText(path)
+    file.write(text)
+    file.commit()
     read_bundle(folder)

@@ -7,39 +7,29 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
-from tqdm import trange
 
 from training.heads.draw import MARGIN, SIDE
 from training.heads.mask_head import SIZE, MaskHead
 from training.heads.pool import TAPS, Pool
+from training.heads.steps import train_head
 from training.losses.masks import mask_loss
 
 VIEWS, BOXES = 4, 10  # of a step: views, and boxes of each
-LEARNING_RATE, WEIGHT_DECAY = 3e-3, 1e-2
+LEARNING_RATE = 3e-3
 _TRUST = 12  # power of a segment's score that it is drawn by: those of people have 1
 JITTER = 0.2  # of a box's sides at most, in parts of its width and height
 
 
 def train_masks(pool: Pool, steps: int, seed: int) -> MaskHead:
     """A mask head after `steps` of AdamW on random views and boxes."""
-    torch.manual_seed(seed)
-    rng = np.random.RandomState(seed)
-    head = MaskHead().to(memory_format=torch.channels_last)
-    optimizer = torch.optim.AdamW(head.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, steps, pct_start=0.1)
-    bar = trange(steps, desc="masks", unit="step")
-    for _ in bar:
+
+    def loss_of(head: MaskHead, rng: np.random.RandomState) -> Tensor:
         maps, boxes, image_of_box, masks = draw_batch(pool, rng)
         seen = jitter(boxes, rng)
         losses = mask_loss(head(seen, image_of_box, maps), mask_targets(masks, boxes, seen))
-        loss = torch.stack(list(losses.values())).sum()
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(head.parameters(), 5.0)
-        optimizer.step()
-        schedule.step()
-        bar.set_postfix(loss=f"{loss.item():.3f}")
-    return head.eval()
+        return torch.stack(list(losses.values())).sum()
+
+    return train_head(MaskHead, loss_of, steps, seed, LEARNING_RATE, "masks")
 
 
 def draw_batch(

@@ -7,15 +7,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 from torchvision.ops import complete_box_iou_loss
-from tqdm import trange
 
 from training.heads.draw import SIDE
 from training.heads.mask_training import stack_maps
 from training.heads.pool import Pool
 from training.heads.proposal_head import LEVELS, STRIDES, ProposalHead, boxes_of, cells
+from training.heads.steps import train_head
 
 VIEWS = 8  # of a step
-LEARNING_RATE, WEIGHT_DECAY = 2e-3, 1e-2
+LEARNING_RATE = 2e-3
 _TRUST = 3  # power of a segment's score that is its weight: those of people have 1
 _RADIUS = 1.5  # strides around the middle of a segment whose cells are to find it
 _SIDES = 4.5, 10.0  # a segment's side (root of its area) in strides of the cells that find it
@@ -23,13 +23,8 @@ _SIDES = 4.5, 10.0  # a segment's side (root of its area) in strides of the cell
 
 def train_proposals(pool: Pool, steps: int, seed: int) -> ProposalHead:
     """A proposal head after `steps` of AdamW on random views."""
-    torch.manual_seed(seed)
-    rng = np.random.RandomState(seed)
-    head = ProposalHead().to(memory_format=torch.channels_last)
-    optimizer = torch.optim.AdamW(head.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, steps, pct_start=0.1)
-    bar = trange(steps, desc="proposals", unit="step")
-    for _ in bar:
+
+    def loss_of(head: ProposalHead, rng: np.random.RandomState) -> Tensor:
         views = rng.randint(len(pool), size=VIEWS)
         logits, distances = head(stack_maps(pool, views, LEVELS))
         losses = []
@@ -39,14 +34,9 @@ def train_proposals(pool: Pool, steps: int, seed: int) -> ProposalHead:
                 torch.from_numpy(column[segments]) for column in (pool.boxes, pool.scores)
             )
             losses.append(proposal_loss(logits[row], distances[row], boxes, scores**_TRUST))
-        loss = torch.stack(losses).mean()
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(head.parameters(), 5.0)
-        optimizer.step()
-        schedule.step()
-        bar.set_postfix(loss=f"{loss.item():.3f}")
-    return head.eval()
+        return torch.stack(losses).mean()
+
+    return train_head(ProposalHead, loss_of, steps, seed, LEARNING_RATE, "proposals")
 
 
 def proposal_loss(logits: Tensor, distances: Tensor, boxes: Tensor, weights: Tensor) -> Tensor:
