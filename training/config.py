@@ -81,18 +81,24 @@ class Data:
     folders: each with its share of the samples, relative to the others.
     images_per_epoch: drawn with replacement; each gives one pair of views.
     pairs: in a batch, of all processes together (64 pairs are the published batch of 128 images).
+    sources: take segments whose `source` is one of these alone; by default, all there are.
+    most_segments: of an image, always the same random ones; 0: all.
     """
 
     folders: dict[str, float]
     images_per_epoch: int = 200_000
     pairs: int = 64
     workers: int = 4  # processes that prepare views, for each training process
+    sources: tuple[str, ...] = ()
+    most_segments: int = 0
 
     def __post_init__(self) -> None:
         if not self.folders:
             raise ValueError("'folders' names no folder")
         if not 1 <= self.pairs <= self.images_per_epoch:
             raise ValueError("'pairs' must be at least 1, and 'images_per_epoch' no less than it")
+        if self.most_segments < 0:
+            raise ValueError(f"'most_segments' must not be below 0, got {self.most_segments}")
 
 
 @dataclass(frozen=True)

@@ -110,16 +110,27 @@ class ViewPairs(Dataset[Sample]):
         return Sample(number, key, reference, rows, mask_targets(key, rows, MASK_SIZE), problems)
 
     def _draw(self, rng: RandomState, problems: list[str]) -> View:
+        sources = self.config.data.sources
         for _ in range(_TRIES):
             number = self.index.draw(rng)
             try:
-                return View.of_segments(*read_sample(self.index, number, self.with_masks))
+                sample = read_sample(self.index, number, self.with_masks, sources)
+                return self._thinned(View.of_segments(*sample), number)
             except (ValueError, OSError) as error:
                 problems.append(str(error))
         raise ValueError(
-            f"{_TRIES} images drawn one after the other cannot be read, the last because "
+            f"{_TRIES} images drawn one after the other cannot be used, the last because "
             f"{problems[-1]}; python -m training.check says what is wrong with the data"
         )
+
+    def _thinned(self, view: View, number: int) -> View:
+        """At most `most_segments` of image `number`, chosen with random numbers of its own: what is
+        drawn for the views is the same with more segments and with fewer."""
+        most = self.config.data.most_segments
+        if not most or len(view) <= most:
+            return view
+        order = RandomState((self.config.run.seed, number, 0)).permutation(len(view))
+        return view.take(np.sort(order[:most]))
 
 
 def mixup_is_on(config: Config, step: int) -> bool:

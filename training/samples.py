@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -15,13 +16,13 @@ _MAX_SEGMENTS = 1 << 20  # of one image
 
 
 def read_sample(
-    index: Index, number: int, masks: bool = True
+    index: Index, number: int, masks: bool = True, sources: Sequence[str] = ()
 ) -> tuple[NDArray[np.uint8], Segments]:
     """Image `number`, (H, W, 3) uint8 BGR, and its segments, at least one.
 
     The segments' ids are not those of the file: id = number x 2^20 + row + 1. So they are the same
     each time and differ between all images, which ids in files of several origins do not.
-    masks: see `read_segments`.
+    masks: see `read_segments`. sources: take segments of these alone; of all where there are none.
 
     Raises ValueError and OSError, with the file, for what cannot be used.
     """
@@ -37,4 +38,9 @@ def read_sample(
     if not 0 < len(segments) < _MAX_SEGMENTS:
         raise ValueError(f"{index.json_path(number)} has {len(segments)} segments that can be used")
     ids = number * _MAX_SEGMENTS + 1 + np.arange(len(segments), dtype=np.int64)
-    return image, replace(segments, ids=ids)
+    segments = replace(segments, ids=ids)
+    if sources:
+        segments = segments[np.isin(segments.sources, sources)]
+        if not len(segments):
+            raise ValueError(f"{index.json_path(number)} has no segment of {', '.join(sources)}")
+    return image, segments
