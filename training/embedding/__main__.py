@@ -23,16 +23,31 @@ from tqdm import tqdm
 from masa_core.runtime import load_model
 from masa_core.runtime.bundle import read_bundle
 from training.embedding.bundle import put_embedding
-from training.embedding.composites import CutOut, composites, cut_out, recoloured
+from training.embedding.composites import composites
+from training.embedding.cut_outs import (
+    CutOut,
+    cut_out,
+    cut_out_in_place,
+    read_samples,
+    recoloured,
+)
 from training.embedding.fit import Moments, discriminant, find_words
-from training.embedding.form import Words, cut_stem, embedding_graph, measures_graph, pixels_graph
+from training.embedding.foreground import train_foreground
+from training.embedding.form import (
+    Form,
+    Words,
+    cut_stem,
+    embedding_graph,
+    measures_graph,
+    pixels_graph,
+)
 from training.embedding.run import Runner
 from training.embedding.tracklets import tracklets
 from training.index import open_index
 
 SHRINKAGE = 0.05
 NORM = 5.0  # of the embeddings: what the tracker's softmax is calibrated to
-TRACKLET_WEIGHT = 5.0  # of a view; those of segments have 1: there are few tracklets, but real ones
+TRACKLETS = 0.2  # share of all views, where there are any: they are few, but real
 WORDS_FROM = 400  # objects whose pixels are clustered
 PIXELS = 20000
 
@@ -44,10 +59,10 @@ def main(arguments: list[str] | None = None) -> None:
     stem = cut_stem(onnx.load(args.bundle / spec.graph), spec.mean, spec.std)
 
     random = RandomState(args.seed)
-    index = open_index(args.segments)
-    objects, images, problems = cut_out(index, args.only, args.per_image, random)
+    samples, problems = read_samples(open_index(args.segments), args.only)
     for problem in problems:
         print(f"left out: {problem}")
+    objects, images = cut_out(samples, args.per_image, random), [image for image, _ in samples]
     if not objects:
         raise SystemExit("training.embedding: no segment that can be used in these images")
     print(f"{len(objects)} segments of {len(images)} images")
@@ -55,27 +70,40 @@ def main(arguments: list[str] | None = None) -> None:
     # Words are for the colours that there are; recoloured things only teach what a view changes.
     some = [objects[row] for row in random.permutation(len(objects))[:WORDS_FROM]]
     words = _words(composites(some, images, args.views, args.seed + 1), args.words, random)
-    measures = Runner(measures_graph(stem, words))
+    segments = len(objects)
     if not args.keep_colours:
-        objects = [CutOut(recoloured(item.pixels, random), item.share) for item in objects]
+        objects += [CutOut(recoloured(item.pixels, random), item.share) for item in objects]
         images += [recoloured(image, random) for image in images]
-    moments = Moments(measures.size)
+    lying = cut_out_in_place(samples)
+    net = train_foreground(stem, objects, lying, images, args.foreground_steps, args.seed)
+    form = Form(stem, words, net)
+
+    moments, followed = _moments(form, objects, images, args)
+    projection = discriminant(moments.within(), moments.total(), args.size, SHRINKAGE)
+    graph = embedding_graph(form, moments.mean().astype(np.float32), projection, NORM)
+    told = f"fitted to views of {segments} segments and {followed} tracklets, seed {args.seed}"
+    put_embedding(args.bundle, graph, told)
+    print(f"{args.bundle}: {told}; {time.monotonic() - begin:.0f} s")
+
+
+def _moments(
+    form: Form,
+    objects: list[CutOut],
+    images: list[NDArray[np.uint8]],
+    args: argparse.Namespace,
+) -> tuple[Moments, int]:
+    """Of the views of objects and of what is followed in videos, and how many tracklets that is."""
+    measures = Runner(measures_graph(form))
+    moments, followed = Moments(measures.size), Moments(measures.size)
     views = composites(objects, images, args.views, args.seed)
     for crops in tqdm(views, "composites", total=len(objects)):
         moments.add(measures(crops))
     model = load_model(str(args.bundle))
-    followed = [tracklets(model, video) for video in args.videos]
-    for crops in tqdm(itertools.chain.from_iterable(followed), "tracklets"):
-        moments.add(measures(crops), TRACKLET_WEIGHT)
-
-    projection = discriminant(moments.within(), moments.total(), args.size, SHRINKAGE)
-    graph = embedding_graph(stem, words, moments.mean().astype(np.float32), projection, NORM)
-    told = (
-        f"fitted to views of {len(objects)} segments and {moments.instances - len(objects)} "
-        f"tracklets, no labels, seed {args.seed}"
-    )
-    put_embedding(args.bundle, graph, told)
-    print(f"{args.bundle}: {told}; {time.monotonic() - begin:.0f} s")
+    found = itertools.chain.from_iterable(tracklets(model, video) for video in args.videos)
+    for crops in tqdm(found, "tracklets"):
+        followed.add(measures(crops))
+    moments.include(followed, TRACKLETS)
+    return moments, followed.instances
 
 
 def _words(views: Iterable[NDArray[np.float32]], number: int, random: RandomState) -> Words:
@@ -96,6 +124,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--views", type=int, default=4, help="of a segment (4)")
     parser.add_argument("--words", type=int, default=64, help="colour words (64)")
     parser.add_argument("--size", type=int, default=256, help="of an embedding (256)")
+    parser.add_argument("--foreground-steps", type=int, default=600, metavar="STEPS")
     parser.add_argument("--keep-colours", action="store_true", help="of segments and backgrounds")
     parser.add_argument("--seed", type=int, default=0)
     return parser

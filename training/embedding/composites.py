@@ -9,134 +9,97 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatch
 
 import cv2
 import numpy as np
 from numpy.random import RandomState
 from numpy.typing import NDArray
 
-from masa_core.masks import decode_mask
 from masa_core.runtime.crops import cut_crops
+from training.embedding.cut_outs import CutOut
 from training.embedding.form import CROP
-from training.index import Index
-from training.samples import read_sample
 
 Image = NDArray[np.float32]  # (H, W, 3) BGR 0..255
 
-MIN_SIDE, MAX_SHARE, MIN_FILL = 20, 0.35, 0.35  # px of a box; of the image; of the box
-MIN_SCORE = 0.5  # predicted_iou
-LONGEST = 192  # px of a cut-out's longer side, which is more than a crop shows
 HEIGHTS = (28, 150)  # px of an object in a view
 TURN, STRETCH, BEND, FLIP = 0.15, 0.2, 0.06, 0.3  # rad; log; of the size; share
 GAIN, CAST, GAMMA = 0.25, 0.08, 0.15  # log, of the object and of the background each
-SATURATION, BRIGHTNESS = (-0.9, 0.5), (-0.7, 0.7)  # log of the exponent, of a new colour
 OCCLUDED, BLURRED, COMPRESSED, NOISE = 0.3, 0.3, 0.5, 6.0  # shares; standard deviation
 LOOSE, TIGHT = 0.06, 0.12  # of the box's sides: how far its edges are out or in
 
 
 @dataclass(frozen=True, eq=False)
-class CutOut:
-    """pixels: (h, w, 3) uint8 BGR around a segment. share: (h, w) float32, 1 on the segment."""
+class View:
+    """crop: (3, *CROP) float32 BGR 0..255. share: CROP float32, 1 where the object is."""
 
-    pixels: NDArray[np.uint8]
+    crop: NDArray[np.float32]
     share: NDArray[np.float32]
 
 
-def cut_out(
-    index: Index, patterns: Sequence[str], per_image: int, random: RandomState
-) -> tuple[list[CutOut], list[NDArray[np.uint8]], list[str]]:
-    """At most so many segments of each image, the images, and a line for each that is unusable.
-
-    patterns: of the file names of images that are used, as a shell writes them.
-    Segments that people drew (score 1) come first, then those of the teacher, in random order.
-    """
-    objects: list[CutOut] = []
-    images: list[NDArray[np.uint8]] = []
-    problems = []
-    for number in range(len(index)):
-        if not any(fnmatch(index.image_path(number).name, pattern) for pattern in patterns):
-            continue
-        try:
-            image, segments = read_sample(index, number)
-        except (OSError, ValueError) as error:
-            problems.append(str(error))
-            continue
-        images.append(image)
-        order = random.permutation(len(segments))
-        order = order[np.argsort(segments.scores[order] < 1, kind="stable")]
-        found = 0
-        for row in order:
-            if found == per_image:
-                break
-            mask = segments.masks[row]
-            if min(mask.width, mask.height) < MIN_SIDE or segments.scores[row] < MIN_SCORE:
-                continue
-            inside = decode_mask(mask)
-            area = inside.sum()
-            if not MIN_FILL * inside.size < area < MAX_SHARE * image.shape[0] * image.shape[1]:
-                continue
-            pixels = image[mask.y : mask.y + mask.height, mask.x : mask.x + mask.width]
-            if pixels.shape[:2] == inside.shape:
-                objects.append(_shrunk(pixels, inside.astype(np.float32)))
-                found += 1
-    return objects, images, problems
-
-
-def _shrunk(pixels: NDArray[np.uint8], share: NDArray[np.float32]) -> CutOut:
-    scale = min(1.0, LONGEST / max(share.shape))
-    size = [max(round(side * scale), 1) for side in share.shape[::-1]]
-    return CutOut(*(cv2.resize(x, size, interpolation=cv2.INTER_AREA) for x in (pixels, share)))
-
-
-def recoloured(pixels: NDArray[np.uint8], random: RandomState) -> NDArray[np.uint8]:
-    """(h, w, 3) BGR in other colours: hue turned at random, more or less saturated and bright.
-
-    A few videos show few colours; this makes other things out of the same shapes.
-    """
-    hsv = cv2.cvtColor(pixels, cv2.COLOR_BGR2HSV)
-    hue = (hsv[..., 0] + random.randint(180)) % 180
-    levels = np.arange(256) / 255
-    curves = [levels ** np.exp(random.uniform(*limits)) for limits in (SATURATION, BRIGHTNESS)]
-    saturation, value = (
-        cv2.LUT(hsv[..., channel], (255 * curve).round().astype(np.uint8))
-        for channel, curve in zip((1, 2), curves, strict=True)
-    )
-    merged = np.stack([hue.astype(np.uint8), saturation, value], axis=-1)
-    return np.asarray(cv2.cvtColor(merged, cv2.COLOR_HSV2BGR), np.uint8)
-
-
 def composites(
-    objects: list[CutOut], images: list[NDArray[np.uint8]], views: int, seed: int
+    objects: Sequence[CutOut], images: Sequence[NDArray[np.uint8]], views: int, seed: int
 ) -> Iterator[NDArray[np.float32]]:
     """For each object so many crops, (views, 3, *CROP) float32 BGR."""
     for number, item in enumerate(objects):
         random = RandomState([seed, number])
-        yield np.concatenate([composite(item, objects, images, random) for _ in range(views)])
+        yield np.stack([composite(item, objects, images, random).crop for _ in range(views)])
 
 
 def composite(
-    item: CutOut, others: list[CutOut], images: list[NDArray[np.uint8]], random: RandomState
-) -> NDArray[np.float32]:
-    """(1, 3, *CROP): one view of an object, on one of the images, perhaps behind another object."""
+    item: CutOut,
+    others: Sequence[CutOut],
+    images: Sequence[NDArray[np.uint8]],
+    random: RandomState,
+) -> View:
+    """One view of an object, on one of the images, perhaps behind another object."""
     height = float(np.exp(random.uniform(*np.log(HEIGHTS))))
     pixels, share = _posed(item, height, random)
-    rows, columns = np.flatnonzero(share.max(axis=1) > 0.5), np.flatnonzero(share.max(axis=0) > 0.5)
-    if not len(rows) or not len(columns):  # thinner than a pixel
-        rows, columns = np.arange(share.shape[0]), np.arange(share.shape[1])
+    box = _box(share)
     border = int(0.3 * max(share.shape)) + 4
-    box = np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1]) + border
     canvas = _background(images, share.shape[0] + 2 * border, share.shape[1] + 2 * border, random)
     canvas = _lit(canvas, random)
     _lay(canvas, _lit(pixels, random), share, border, border)
+    shown = np.pad(share, border)
+    box = box + border
     if random.rand() < OCCLUDED:
         other = others[random.randint(len(others))]
-        _occlude(canvas, box, *_posed(other, height, random), random)
+        _occlude(canvas, shown, box, *_posed(other, height, random), random)
+    return _seen(canvas, shown, box, height, random)
+
+
+def in_place(item: CutOut, random: RandomState) -> View:
+    """One view of an object with what lies about it: at some size, in some light, mirrored."""
+    box = _box(item.share)
+    height = float(np.exp(random.uniform(*np.log(HEIGHTS))))
+    scale = min(1.0, height / (box[3] - box[1]))
+    size = [max(round(side * scale), 1) for side in item.share.shape[::-1]]
+    pixels, share = (
+        cv2.resize(x, size, interpolation=cv2.INTER_AREA) for x in (item.pixels, item.share)
+    )
+    if random.rand() < 0.5:
+        pixels, share = pixels[:, ::-1], np.ascontiguousarray(share[:, ::-1])
+    canvas = _lit(pixels.astype(np.float32), random)
+    return _seen(canvas, share, _box(share), height, random)
+
+
+def _box(share: Image) -> NDArray[np.int64]:
+    """(4,) x1 y1 x2 y2 px around an object; around all, where it is thinner than a pixel."""
+    rows, columns = np.flatnonzero(share.max(axis=1) > 0.5), np.flatnonzero(share.max(axis=0) > 0.5)
+    if not len(rows) or not len(columns):
+        return np.array([0, 0, *share.shape[::-1]])
+    return np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1])
+
+
+def _seen(
+    canvas: Image, share: Image, box: NDArray[np.int64], height: float, random: RandomState
+) -> View:
+    """What a camera takes of it, in a box as a detector might give it."""
     sides = np.tile(box[2:] - box[:2], 2) * np.array([1, 1, -1, -1])
-    box = box + random.uniform(-LOOSE, TIGHT, 4) * sides
-    taken = _taken(canvas, height, random)
-    limits = np.array([taken.shape[1], taken.shape[0]] * 2)
-    return cut_crops(taken, box.clip(0, limits)[None].astype(np.float32), *CROP)
+    seen = box + random.uniform(-LOOSE, TIGHT, 4) * sides
+    seen = seen.clip(0, np.array([canvas.shape[1], canvas.shape[0]] * 2))[None].astype(np.float32)
+    crop = cut_crops(_taken(canvas, height, random), seen, *CROP)[0]
+    covered = (255 * share).round().astype(np.uint8)[..., None].repeat(3, axis=2)
+    return View(crop, cut_crops(covered, seen, *CROP)[0, 0] / 255)
 
 
 def _posed(item: CutOut, height: float, random: RandomState) -> tuple[Image, Image]:
@@ -165,7 +128,7 @@ def _posed(item: CutOut, height: float, random: RandomState) -> tuple[Image, Ima
 
 
 def _background(
-    images: list[NDArray[np.uint8]], height: int, width: int, random: RandomState
+    images: Sequence[NDArray[np.uint8]], height: int, width: int, random: RandomState
 ) -> Image:
     """A random piece of a random image, at a random scale."""
     image = images[random.randint(len(images))]
@@ -185,9 +148,17 @@ def _lit(image: Image, random: RandomState) -> Image:
 
 
 def _occlude(
-    canvas: Image, box: NDArray[np.int64], pixels: Image, share: Image, random: RandomState
+    canvas: Image,
+    shown: Image,
+    box: NDArray[np.int64],
+    pixels: Image,
+    share: Image,
+    random: RandomState,
 ) -> None:
-    """Lays an object over the left, right or lower end of the box, by up to two fifths of it."""
+    """Lays an object over the left, right or lower end of the box, by up to two fifths of it.
+
+    shown: share of the one behind in the canvas, which becomes less.
+    """
     x1, y1, x2, y2 = box
     width = share.shape[1]
     covered = random.uniform(0.05, 0.4)
@@ -198,6 +169,7 @@ def _occlude(
         (int(x1 + aside * (x2 - x1)), int(y2 - covered * (y2 - y1))),
     )[random.randint(3)]
     _lay(canvas, pixels, share, left, top)
+    _lay(shown, np.zeros_like(share), share, left, top)
 
 
 def _lay(canvas: Image, pixels: Image, share: Image, left: int, top: int) -> None:
@@ -210,7 +182,7 @@ def _lay(canvas: Image, pixels: Image, share: Image, left: int, top: int) -> Non
         slice(rows.start - top, rows.stop - top),
         slice(columns.start - left, columns.stop - left),
     )
-    part = share[within][..., None]
+    part = share[within].reshape(*share[within].shape, *[1] * (canvas.ndim - 2))
     canvas[rows, columns] += part * (pixels[within] - canvas[rows, columns])
 
 

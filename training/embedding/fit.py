@@ -45,16 +45,26 @@ class Moments:
         self._products = np.zeros((size, size))
         self._within = np.zeros((size, size))
 
-    def add(self, views: NDArray[np.float32], weight: float = 1.0) -> None:
-        """(n, size) measures of one instance, n at least 2. weight: how much each view counts."""
+    def add(self, views: NDArray[np.float32]) -> None:
+        """(n, size) measures of one instance, n at least 2."""
         self.instances += 1
-        self._views += weight * len(views)
-        self._freedom += weight * (len(views) - 1)
+        self._views += len(views)
+        self._freedom += len(views) - 1
         views = views.astype(np.float64)
         centred = views - views.mean(axis=0)
-        self._sum += weight * views.sum(axis=0)
-        self._products += weight * views.T @ views
-        self._within += weight * centred.T @ centred
+        self._sum += views.sum(axis=0)
+        self._products += views.T @ views
+        self._within += centred.T @ centred
+
+    def include(self, other: Moments, share: float) -> None:
+        """All that another one has seen, weighed so that it makes up this share of the views."""
+        weight = share / (1 - share) * self._views / max(other._views, 1.0)
+        self.instances += other.instances
+        self._views += weight * other._views
+        self._freedom += weight * other._freedom
+        self._sum += weight * other._sum
+        self._products += weight * other._products
+        self._within += weight * other._within
 
     def mean(self) -> NDArray[np.float64]:
         return self._sum / self._views

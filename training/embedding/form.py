@@ -1,7 +1,7 @@
 """What is measured of a crop, as an ONNX graph: shares of colour words, and means of the stem.
 
-Both are pooled in horizontal stripes, where the middle of a stripe counts more than its ends: there
-is the object, and at the ends mostly background.
+Both are averaged in horizontal stripes, where what a small network takes for the object counts
+ten times as much as what it takes for background.
 
 Colour words are cluster centres of pixels (brightness and two chroma that a gain changes little);
 a pixel belongs to each word by a softmax of squared distances. Shares are square-rooted, so that
@@ -20,9 +20,11 @@ from onnx.utils import Extractor
 
 CROP = (128, 64)  # height, width of a crop, px
 STRIPES = 8
-MIDDLE = 0.3  # standard deviation of the weights across a stripe, in widths of the crop
+BACKGROUND = 0.1  # weight of what is surely not the object, which has 1
 FLOOR = 1e-4  # of a share: below it, differences are noise
 DARK = 0.05  # added to brightness before chroma is divided by it
+OPSET = 18
+_KEEP = {"rename_inputs": False, "rename_outputs": False}
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,12 +57,26 @@ def cut_stem(image_graph: onnx.ModelProto, mean: tuple[float, ...], std: tuple[f
     return Stem(Extractor(model).extract_model(["image"], list(maps)), maps, mean, std)
 
 
+@dataclass(frozen=True, eq=False)
+class Form:
+    """All that measures are made with. foreground: `stride4` to `foreground`, see foreground.py."""
+
+    stem: Stem
+    words: Words
+    foreground: onnx.ModelProto
+
+
 class Graph:
     """Nodes and weights of a graph so far; its methods add to them and give tensors' names."""
 
     def __init__(self) -> None:
         self.nodes: list[onnx.NodeProto] = []
         self.weights: list[onnx.TensorProto] = []
+
+    def add(self, model: onnx.ModelProto) -> None:
+        """All of a model, whose inputs are tensors of this graph."""
+        self.nodes += model.graph.node
+        self.weights += model.graph.initializer
 
     def node(self, kind: str, *inputs: str, name: str = "", **attributes: object) -> str:
         name = name or f"{kind.lower()}_{len(self.nodes)}"
@@ -76,73 +92,102 @@ class Graph:
         """A constant that the file holds in fp16."""
         return self.node("Cast", self.constant(value, np.float16), to=TensorProto.FLOAT)
 
-    def model(self, name: str, output: str, shape: list[str | int]) -> onnx.ModelProto:
-        """`crops` (N, 3, *CROP) BGR 0..255 to one output."""
-        crops = helper.make_tensor_value_info("crops", TensorProto.FLOAT, ["boxes", 3, *CROP])
-        result = helper.make_tensor_value_info(output, TensorProto.FLOAT, shape)
-        graph = helper.make_graph(self.nodes, name, [crops], [result], self.weights)
-        opsets = [helper.make_opsetid("", 17)]
+    def model(
+        self, source: str, shape: list[int], output: str, output_shape: list[int]
+    ) -> onnx.ModelProto:
+        """One input to one output, shapes less the number of boxes, which is first."""
+        ends = [
+            [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["boxes", *sides])]
+            for name, sides in ((source, shape), (output, output_shape))
+        ]
+        graph = helper.make_graph(self.nodes, output, *ends, self.weights)
+        opsets = [helper.make_opsetid("", OPSET)]
         model = helper.make_model(graph, opset_imports=opsets, ir_version=8)
         onnx.checker.check_model(model, full_check=True)
         return model
+
+    def of_crops(self, output: str, *shape: int) -> onnx.ModelProto:
+        """`crops` (N, 3, *CROP) BGR 0..255 to one output."""
+        return self.model("crops", [3, *CROP], output, [*shape])
 
 
 def pixels_graph() -> onnx.ModelProto:
     """`crops` to `pixels` (N, 3, H / 2, W / 2): what colour words are centres of."""
     graph = Graph()
     _pixels(graph)
-    return graph.model("pixels", "pixels", ["boxes", 3, CROP[0] // 2, CROP[1] // 2])
+    return graph.of_crops("pixels", 3, CROP[0] // 2, CROP[1] // 2)
 
 
-def measures_graph(stem: Stem, words: Words) -> onnx.ModelProto:
+def stem_graph(stem: Stem) -> onnx.ModelProto:
+    """`crops` to `stride4` (N, C, H / 4, W / 4)."""
+    graph = Graph()
+    _add_stem(graph, stem)
+    channels, height, width = _map_shape(stem.model.graph.output[1])
+    return graph.of_crops("stride4", channels, height, width)
+
+
+def measures_graph(form: Form) -> onnx.ModelProto:
     """`crops` to `measures` (N, D), which statistics are made of."""
     graph = Graph()
-    size = add_measures(graph, stem, words)
-    return graph.model("measures", "measures", ["boxes", size])
+    size = add_measures(graph, form)
+    return graph.of_crops("measures", size)
 
 
 def embedding_graph(
-    stem: Stem,
-    words: Words,
-    mean: NDArray[np.float32],
-    projection: NDArray[np.float32],
-    norm: float,
+    form: Form, mean: NDArray[np.float32], projection: NDArray[np.float32], norm: float
 ) -> onnx.ModelProto:
     """`crops` to `embeddings` (N, E) of length `norm`: measures, centred and projected.
 
     mean: (D,). projection: (D, E). Both are held in fp16.
     """
     graph = Graph()
-    add_measures(graph, stem, words)
+    add_measures(graph, form)
     centred = graph.node("Sub", "measures", graph.stored_half(mean))
     projected = graph.node("MatMul", centred, graph.stored_half(projection))
-    length = graph.node("ReduceL2", projected, axes=[1])
+    length = graph.node("ReduceL2", projected, graph.constant([1], np.int64))
     unit = graph.node("Div", projected, graph.node("Max", length, graph.constant(1e-6)))
     graph.node("Mul", unit, graph.constant(norm), name="embeddings")
-    return graph.model("embedding", "embeddings", ["boxes", projection.shape[1]])
+    return graph.of_crops("embeddings", projection.shape[1])
 
 
-def add_measures(graph: Graph, stem: Stem, words: Words) -> int:
+def add_measures(graph: Graph, form: Form) -> int:
     """Adds the nodes from `crops` to `measures`; gives their number D."""
-    size = len(words.centres) * STRIPES
-    parts = [_flat(graph, graph.node("Sqrt", _shares(graph, words)), size)]
+    _add_stem(graph, form.stem)
+    graph.add(onnx.compose.add_prefix(form.foreground, "foreground_", **_KEEP))
+    chance = graph.node("Sigmoid", "foreground")
+    scaled = graph.node("Mul", chance, graph.constant(1 - BACKGROUND))
+    weights4 = graph.node("Add", scaled, graph.constant(BACKGROUND))
+    doubled = graph.constant([1, 1, 2, 2])
+    weights2 = graph.node("Resize", weights4, "", doubled, mode="nearest")
+    weights = {2: _of_stripes(graph, weights2), 4: _of_stripes(graph, weights4)}
 
-    crops = graph.node("Sub", "crops", graph.constant(np.reshape(stem.mean, (1, 3, 1, 1))))
-    graph.node("Div", crops, graph.constant(np.reshape(stem.std, (1, 3, 1, 1))), name="image")
-    graph.nodes += stem.model.graph.node
-    graph.weights += stem.model.graph.initializer
-    for output in stem.model.graph.output:
-        channels, height, width = _map_shape(output)
-        pooled = _stripes(graph, output.name, height, width)
+    size = len(form.words.centres) * STRIPES
+    shares = _shares(graph, form.words, weights[2])
+    parts = [_flat(graph, graph.node("Sqrt", shares), size)]
+    for output in form.stem.model.graph.output:
+        channels, height, _ = _map_shape(output)
+        pooled = _stripes(graph, output.name, weights[CROP[0] // height])
         parts.append(_flat(graph, pooled, channels * STRIPES))
         size += channels * STRIPES
     graph.node("Concat", *parts, name="measures", axis=1)
     return size
 
 
-def _shares(graph: Graph, words: Words) -> str:
-    """Shares of the words in each stripe, and FLOOR: (N, S, W)."""
-    height, width = CROP[0] // 2, CROP[1] // 2
+def _add_stem(graph: Graph, stem: Stem) -> None:
+    crops = graph.node("Sub", "crops", graph.constant(np.reshape(stem.mean, (1, 3, 1, 1))))
+    graph.node("Div", crops, graph.constant(np.reshape(stem.std, (1, 3, 1, 1))), name="image")
+    graph.add(stem.model)
+
+
+def _of_stripes(graph: Graph, weights: str) -> str:
+    """(N, 1, height, width) weights to (N, 1, S, pixels of a stripe), 1 in sum over each stripe."""
+    shape = graph.constant([0, 0, STRIPES, -1], np.int64)
+    listed = graph.node("Reshape", weights, shape)
+    return graph.node("Div", listed, graph.node("ReduceSum", listed, graph.constant([3], np.int64)))
+
+
+def _shares(graph: Graph, words: Words, weights: str) -> str:
+    """Shares of the words in each stripe, and FLOOR: (N, S, 1, W)."""
     listed = graph.node("Reshape", _pixels(graph), graph.constant([0, 0, -1], np.int64))
     listed = graph.node("Transpose", listed, perm=[0, 2, 1])  # words last: softmax is fast there
     # The softmax of -|p - c|^2 / t does not see |p|^2: what is left is linear in p.
@@ -151,11 +196,10 @@ def _shares(graph: Graph, words: Words) -> str:
     logits = graph.node("MatMul", listed, graph.constant(slopes))
     logits = graph.node("Add", logits, graph.constant(offsets))
     belongs = graph.node("Softmax", logits, axis=2)
-    pooling = np.zeros((STRIPES, height, width))
-    for stripe, rows in enumerate(np.array_split(np.arange(height), STRIPES)):
-        pooling[stripe, rows] = _across(width) / len(rows)
-    shares = graph.node("MatMul", graph.constant(pooling.reshape(STRIPES, -1)), belongs)
-    return graph.node("Add", shares, graph.constant(FLOOR))
+    shape = graph.constant([0, STRIPES, -1, len(words.centres)], np.int64)
+    belongs = graph.node("Reshape", belongs, shape)
+    rows = graph.node("Transpose", weights, perm=[0, 2, 1, 3])
+    return graph.node("Add", graph.node("MatMul", rows, belongs), graph.constant(FLOOR))
 
 
 def _pixels(graph: Graph) -> str:
@@ -171,18 +215,11 @@ def _pixels(graph: Graph) -> str:
     return graph.node("Concat", *parts, name="pixels", axis=1)
 
 
-def _stripes(graph: Graph, x: str, height: int, width: int) -> str:
-    """Means over stripes of a map (N, C, height, width), the middle weighing more: (N, C, S)."""
-    rows = graph.node("MatMul", x, graph.constant(_across(width)[:, None]))
-    shape = graph.constant([0, 0, STRIPES, height // STRIPES], np.int64)
-    return graph.node("ReduceMean", graph.node("Reshape", rows, shape), axes=[3], keepdims=0)
-
-
-def _across(width: int) -> NDArray[np.float64]:
-    """Weights of the columns of a map: most in the middle, 1 in all."""
-    places = (np.arange(width) + 0.5) / width - 0.5
-    weights = np.exp(-0.5 * (places / MIDDLE) ** 2)
-    return np.asarray(weights / weights.sum())
+def _stripes(graph: Graph, x: str, weights: str) -> str:
+    """Weighted means over stripes of a map (N, C, height, width): (N, C, S)."""
+    listed = graph.node("Reshape", x, graph.constant([0, 0, STRIPES, -1], np.int64))
+    weighted = graph.node("Mul", listed, weights)
+    return graph.node("ReduceSum", weighted, graph.constant([3], np.int64), keepdims=0)
 
 
 def _flat(graph: Graph, x: str, size: int) -> str:
