@@ -58,7 +58,7 @@ def composite(
     border = int(0.3 * max(share.shape)) + 4
     canvas = _background(images, share.shape[0] + 2 * border, share.shape[1] + 2 * border, random)
     canvas = _lit(canvas, random)
-    _lay(canvas, _lit(pixels, random), share, border, border)
+    lay(canvas, _lit(pixels, random), share, border, border)
     shown = np.pad(share, border)
     box = box + border
     if random.rand() < OCCLUDED:
@@ -168,11 +168,11 @@ def _occlude(
         (int(x1 + covered * (x2 - x1)) - width, int(y1 + aside * (y2 - y1))),
         (int(x1 + aside * (x2 - x1)), int(y2 - covered * (y2 - y1))),
     )[random.randint(3)]
-    _lay(canvas, pixels, share, left, top)
-    _lay(shown, np.zeros_like(share), share, left, top)
+    lay(canvas, pixels, share, left, top)
+    lay(shown, np.zeros_like(share), share, left, top)
 
 
-def _lay(canvas: Image, pixels: Image, share: Image, left: int, top: int) -> None:
+def lay(canvas: Image, pixels: Image, share: Image, left: int, top: int) -> None:
     """Blends pixels into the canvas, at a place that may be partly outside of it."""
     rows = slice(max(top, 0), min(top + share.shape[0], canvas.shape[0]))
     columns = slice(max(left, 0), min(left + share.shape[1], canvas.shape[1]))

@@ -15,9 +15,12 @@ from scenes import scene, write_image
 from masa_core import load_model
 from masa_core.assets import asset_path
 from masa_core.runtime.bundle import read_bundle
+from training.clip import open_clip
+from training.embedding import made_up
 from training.embedding.composites import composite, composites, in_place
 from training.embedding.cut_outs import CutOut, cut_out_in_place, recoloured
 from training.embedding.form import CROP, cut_stem
+from training.embedding.made_up import HEIGHT, WIDTH, Thing, draw
 from training.sa1b import write_segments
 
 pytestmark = pytest.mark.torch
@@ -92,6 +95,36 @@ def test_other_colours_keep_the_shape() -> None:
     assert found.shape == pixels.shape and np.abs(found.astype(int) - pixels).max() > 30
     assert (found[:, :3] == found[0, 0]).all() and (found[:, 3:] == found[0, 3]).all()
     assert (found[0, 0] != found[0, 3]).any()
+
+
+# Made-up clips
+
+
+def test_truth_of_a_made_up_frame_is_what_is_in_sight(red_things: list[CutOut]) -> None:
+    picture = np.full((HEIGHT + 160, WIDTH + 160, 3), (0, 200, 0), np.uint8)
+    behind, front = (Thing(red_things[0], 60, 300, 200, 0, 0, 0.0, False) for _ in range(2))
+    aside = Thing(red_things[0], 60, 100, 200, 6, 0, 0.0, False)
+    image, boxes = draw([behind, front, aside], picture, time=0)
+    assert [box[0] for box in boxes] == [2, 3]  # the first is covered
+    for _, x, y, width, height in boxes:
+        assert (width, height) == (30, 60)
+        inside = image[y : y + height, x : x + width]
+        assert (inside[..., 2] > inside[..., 1]).all()
+    assert boxes[1][1:3] == (106 - 15, 200 - 30)
+
+
+def test_a_made_up_clip_can_be_judged_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    image, segments = scene(1, height=240, width=320)
+    write_image(tmp_path / "1.png", image)
+    write_segments(tmp_path / "1.json", "1.png", segments)
+    clip = tmp_path / "clip.avi"
+    made_up.main([str(tmp_path), str(clip), "--things", "1", "--frames", "6"])
+    frames = list(open_clip(clip, clip.with_suffix(".txt")).frames())
+    assert len(frames) == 6 and frames[5].time_s == pytest.approx(1.0)
+    assert all(frame.ids.tolist() == [1] for frame in frames)
+    with pytest.raises(SystemExit, match="segments that can be used"):
+        made_up.main([str(tmp_path), str(clip), "--things", "500"])
 
 
 # The foreground
