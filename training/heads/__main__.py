@@ -3,7 +3,8 @@
 python -m training.heads segments/coco256:10 segments/video_frames:2 \\
     --bundle assets/nanodet_masa --out runs/heads --leave-out 'val*'
 
-The number behind a folder says how many views of each of its images are made. Views, each head's
+The number behind a folder says how many views of each of its images are made. For the masks half
+as many are made again, with segments that people drew laid on other images. Views, each head's
 weights and the bundle lie in --out; what is there already is not made again.
 """
 
@@ -13,17 +14,20 @@ import argparse
 import os
 import shutil
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from safetensors.torch import load_file, save_file
 from torch import nn
 
 from masa_core.io.atomic import part_path
 from training.heads.bundle_file import describe_heads
+from training.heads.draw import CutOut, cut_outs
 from training.heads.export import export_masks, export_proposals
 from training.heads.mask_head import MaskHead
 from training.heads.mask_training import train_masks
-from training.heads.pool import make_pool, open_pool
+from training.heads.pool import Pool, make_pool, open_pool
 from training.heads.proposal_head import ProposalHead
 from training.heads.proposal_training import train_proposals
 
@@ -36,7 +40,7 @@ def main() -> None:
     parser.add_argument("--bundle", type=Path, required=True, help="whose detector gives the maps")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--leave-out", default="", help="pattern of names of images")
-    parser.add_argument("--mask-steps", type=int, default=1200)
+    parser.add_argument("--mask-steps", type=int, default=2000)
     parser.add_argument("--proposal-steps", type=int, default=600)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
@@ -45,21 +49,15 @@ def main() -> None:
     except ValueError as error:
         parser.error(str(error))
     start = time.monotonic()
-    pool_folder = args.out / "views"
-    if not pool_folder.exists():
-        make_pool(images, args.bundle, pool_folder, args.seed)
-    pool = open_pool(pool_folder)
-    print(f"{len(pool)} views with {pool.first[-1]} segments")
-
+    pool = _pool(images, args.bundle, args.out / "views", args.seed)
     masks, proposals = MaskHead(), ProposalHead()
-    for head, name, train, steps in (
-        (masks, "masks", train_masks, args.mask_steps),
-        (proposals, "proposals", train_proposals, args.proposal_steps),
-    ):
-        weights = args.out / f"{name}.safetensors"
-        if not weights.exists():
-            _save(train(pool, steps, args.seed), weights)
-        head.load_state_dict(load_file(weights))
+    if not (weights := args.out / "masks.safetensors").exists():
+        pools = [pool, *_composites(images, args.bundle, args.out / "composites", args.seed + 1)]
+        _save(train_masks(pools, args.mask_steps, args.seed), weights)
+    masks.load_state_dict(load_file(weights))
+    if not (weights := args.out / "proposals.safetensors").exists():
+        _save(train_proposals(pool, args.proposal_steps, args.seed), weights)
+    proposals.load_state_dict(load_file(weights))
 
     folder = args.out / "bundle"
     shutil.copytree(args.bundle, folder, dirs_exist_ok=True)
@@ -67,6 +65,27 @@ def main() -> None:
     export_proposals(proposals, folder / "proposals.onnx")
     describe_heads(folder)
     print(f"{folder}: made in {(time.monotonic() - start) / 60:.1f} min")
+
+
+def _composites(images: list[Path], bundle: Path, folder: Path, seed: int) -> list[Pool]:
+    """Views of half of the images, by chance, with segments that people drew laid on them.
+
+    None where people drew none.
+    """
+    if not (laid_on := cut_outs(sorted(set(images)))):
+        return []
+    chosen = np.random.RandomState(seed).permutation(len(images))[: len(images) // 2]
+    return [_pool([images[row] for row in chosen], bundle, folder, seed, laid_on)]
+
+
+def _pool(
+    images: list[Path], bundle: Path, folder: Path, seed: int, laid_on: Sequence[CutOut] = ()
+) -> Pool:
+    if not folder.exists():
+        make_pool(images, bundle, folder, seed, laid_on)
+    pool = open_pool(folder)
+    print(f"{folder}: {len(pool)} views with {pool.first[-1]} segments")
+    return pool
 
 
 def _save(head: nn.Module, path: Path) -> None:

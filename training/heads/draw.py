@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from masa_core.masks import decode_mask
+from training.heads.lay_on import Picture, drawn_by_people, lay_on
 from training.sa1b import Segments, read_segments
 
 SIDE = 416  # px of a view: as many pixels as the default bundle's input has
@@ -20,8 +21,10 @@ _MAX_SEGMENTS = 48  # of a view; those of the greatest score
 _MIN_SIDE_PX, _MIN_SEEN = 6, 0.5  # of a segment in a view: side of its box, part of its area
 _ALONE, _TILED = (0.7, 1.8), (0.35, 0.9)  # how large an image is drawn; 1 is as the bundle would
 _BACKGROUND = (104, 116, 124)  # where no image is
+_LAID_ON, _AT_MOST = 0.6, 3  # share of images that get segments of others laid on, and how many
 
 Tile = tuple[int, int, int, int]  # x1 y1 x2 y2, px of the view
+CutOut = tuple[Path, int]  # an image, and the row of one of its segments
 
 
 @dataclass(eq=False)
@@ -38,8 +41,21 @@ class DrawnView:
     scores: NDArray[np.float32]
 
 
-def draw_view(images: Sequence[Path], row: int, rng: np.random.RandomState) -> DrawnView:
-    """The image of a row, alone, or in one of four tiles, where small ones are to be found."""
+def cut_outs(images: Sequence[Path]) -> list[CutOut]:
+    """The segments that people drew in some images."""
+    return [(path, row) for path in images for row in drawn_by_people(_source(path)[1])]
+
+
+def draw_view(
+    images: Sequence[Path],
+    row: int,
+    rng: np.random.RandomState,
+    laid_on: Sequence[CutOut] = (),
+) -> DrawnView:
+    """The image of a row, alone, or in one of four tiles, where small ones are to be found.
+
+    laid_on: what may be laid on the images before.
+    """
     tiles: list[Tile] = [(0, 0, SIDE, SIDE)]
     zooms = _ALONE
     if rng.rand() < 0.5:
@@ -49,7 +65,7 @@ def draw_view(images: Sequence[Path], row: int, rng: np.random.RandomState) -> D
     canvas = np.zeros((SIDE, SIDE, 3), np.uint8)
     found: list[tuple[NDArray[np.float32], NDArray[np.uint8], float]] = []
     for tile in tiles:
-        image, segments = _source(images[row])
+        image, segments = _picture(images[row], laid_on, rng)
         to_view = _placement(segments.height, segments.width, tile, zooms, rng)
         canvas[tile[1] : tile[3], tile[0] : tile[2]] = _drawn(image, to_view, tile)
         found += _seen(segments, to_view, tile)
@@ -65,8 +81,17 @@ def draw_view(images: Sequence[Path], row: int, rng: np.random.RandomState) -> D
     )
 
 
+def _picture(path: Path, laid_on: Sequence[CutOut], rng: np.random.RandomState) -> Picture:
+    picture = _source(path)
+    if laid_on and rng.rand() < _LAID_ON:
+        for number in rng.randint(len(laid_on), size=rng.randint(_AT_MOST) + 1):
+            other, row = laid_on[number]
+            picture = lay_on(picture, _source(other), row, rng)
+    return picture
+
+
 @lru_cache(maxsize=4096)
-def _source(path: Path) -> tuple[NDArray[np.uint8], Segments]:
+def _source(path: Path) -> Picture:
     image = cv2.imread(str(path))
     if image is None:
         raise ValueError(f"{path} is not an image that can be read")

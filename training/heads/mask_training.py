@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -17,13 +19,14 @@ from training.losses.masks import mask_loss
 VIEWS, BOXES = 4, 10  # of a step: views, and boxes of each
 LEARNING_RATE = 3e-3
 _TRUST = 12  # power of a segment's score that it is drawn by: those of people have 1
-JITTER = 0.2  # of a box's sides at most, in parts of its width and height
+JITTER = 0.1  # of a box's sides at most, in parts of its width and height
 
 
-def train_masks(pool: Pool, steps: int, seed: int) -> MaskHead:
-    """A mask head after `steps` of AdamW on random views and boxes."""
+def train_masks(pools: Sequence[Pool], steps: int, seed: int) -> MaskHead:
+    """A mask head after `steps` of AdamW on random views and boxes, from each pool as often."""
 
     def loss_of(head: MaskHead, rng: np.random.RandomState) -> Tensor:
+        pool = pools[rng.randint(len(pools))]
         maps, boxes, image_of_box, masks = draw_batch(pool, rng)
         seen = jitter(boxes, rng)
         losses = mask_loss(head(seen, image_of_box, maps), mask_targets(masks, boxes, seen))

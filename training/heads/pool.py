@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from masa_core.runtime.bundle import read_bundle
 from masa_core.runtime.session import open_session
-from training.heads.draw import GRID, SIDE, draw_view
+from training.heads.draw import GRID, SIDE, CutOut, draw_view
 
 # What heads may read: the input of the bundle's image graph, and maps; name -> channels, stride.
 TAPS = {
@@ -62,10 +62,17 @@ def open_pool(folder: Path) -> Pool:
     return Pool(maps, first, boxes, masks, scores)
 
 
-def make_pool(images: Sequence[Path], bundle: Path, folder: Path, seed: int) -> None:
+def make_pool(
+    images: Sequence[Path],
+    bundle: Path,
+    folder: Path,
+    seed: int,
+    laid_on: Sequence[CutOut] = (),
+) -> None:
     """Writes one view for each of the images, which may come more than once, to a new folder.
 
-    An image NAME.jpg has its segments in NAME.json. The folder appears when it is whole.
+    An image NAME.jpg has its segments in NAME.json. laid_on: as `draw_view` takes it. The folder
+    appears when it is whole.
     """
     spec = read_bundle(bundle).image
     session = open_session(bundle / spec.graph, "cpu", threads=None)
@@ -84,7 +91,7 @@ def make_pool(images: Sequence[Path], bundle: Path, folder: Path, seed: int) -> 
         counts, boxes, scores = [0], [], []
         with open(part / "masks.raw", "wb") as masks:
             for row in tqdm(range(len(images)), desc="views", unit="view"):
-                view = draw_view(images, row, np.random.RandomState((seed, row)))
+                view = draw_view(images, row, np.random.RandomState((seed, row)), laid_on)
                 blob = cv2.dnn.blobFromImage(view.image, mean=spec.mean)
                 blob /= np.array(spec.std, np.float32).reshape(3, 1, 1)
                 names = [name for name in TAPS if name != spec.input]

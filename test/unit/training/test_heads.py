@@ -24,7 +24,7 @@ from masa_core.structures import Detections  # noqa: E402
 from training.heads import draw, evaluate  # noqa: E402
 from training.heads.bundle_file import describe_heads  # noqa: E402
 from training.heads.export import export_masks, export_proposals  # noqa: E402
-from training.heads.mask_head import CUT, SIZE, MaskHead  # noqa: E402
+from training.heads.mask_head import CUT, SIZE, MaskHead, contrast  # noqa: E402
 from training.heads.mask_training import mask_targets, train_masks  # noqa: E402
 from training.heads.pool import TAPS, make_pool, open_pool  # noqa: E402
 from training.heads.proposal_head import ProposalHead, cells  # noqa: E402
@@ -85,6 +85,15 @@ def test_targets_are_the_part_of_the_segment_in_the_box_that_is_looked_at() -> N
     assert shifted[1:-1, SIZE // 4 + 1 : 3 * SIZE // 4 - 1].min() > 0.99
 
 
+def test_colours_of_the_box_stand_out_from_those_of_its_border() -> None:
+    inside = torch.zeros(1, 1, 18, 18)
+    inside[:, :, 4:14, 2:16] = 1
+    words = torch.cat((inside, 1 - inside, torch.zeros_like(inside)), dim=1)  # two colours of three
+    of_box, of_middle = contrast(words)[0]
+    for found in (of_box, of_middle):
+        assert found[inside[0, 0] > 0].min() > 1 and found[inside[0, 0] == 0].max() < -0.5
+
+
 def test_a_cell_finds_the_smallest_segment_that_suits_its_stride() -> None:
     middles, strides = cells(52, 52)
     boxes = torch.tensor([[96.0, 96.0, 136.0, 136.0], [90.0, 90.0, 142.0, 142.0], [0, 0, 400, 400]])
@@ -113,10 +122,13 @@ def test_the_loss_of_proposals_is_least_where_boxes_and_scores_are_right() -> No
 def test_training_from_images_to_a_bundle_that_gives_masks_and_objects(
     image: Path, tmp_path: Path
 ) -> None:
-    make_pool([image] * 3, asset_path("nanodet_masa"), tmp_path / "views", seed=0)
-    pool = open_pool(tmp_path / "views")
-    assert len(pool) == 3
-    masks, again = (train_masks(pool, steps=2, seed=1) for _ in range(2))
+    pools = []
+    for name, laid_on in (("views", []), ("composites", draw.cut_outs([image]))):
+        make_pool([image] * 3, asset_path("nanodet_masa"), tmp_path / name, 0, laid_on)
+        pools.append(open_pool(tmp_path / name))
+    pool = pools[0]
+    assert len(pool) == 3 and pools[1].first[-1] > pool.first[-1]
+    masks, again = (train_masks(pools, steps=2, seed=1) for _ in range(2))
     for ours, theirs in zip(masks.parameters(), again.parameters(), strict=True):
         assert torch.equal(ours, theirs)
     proposals = train_proposals(pool, steps=2, seed=1)
