@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
-import yaml
-
-from masa_core.io.atomic import AtomicText
-from masa_core.runtime.bundle import read_bundle, sha256
+from masa_core.runtime.bundle import sha256
+from training.bundle_file import sections, write_sections
 
 _GRAPHS = {"masks": "masks.onnx", "proposals": "proposals.onnx"}
 
@@ -16,23 +13,9 @@ _GRAPHS = {"masks": "masks.onnx", "proposals": "proposals.onnx"}
 def describe_heads(folder: Path) -> None:
     """Names masks.onnx and proposals.onnx, where they are, in bundle.yaml, with their SHA-256.
 
-    The rest of the file stays as it is, comments too. Raises ModelError where the outcome is no
-    bundle that can be read.
+    Raises ModelError where the outcome is no bundle that can be read.
     """
-    path = folder / "bundle.yaml"
-    text = path.read_text(encoding="utf-8")
-    content = yaml.safe_load(text)
-    for section, name in _GRAPHS.items():
-        if not (folder / name).exists():
-            continue
-        digest = sha256(folder / name)
-        if name in content["files"]:
-            text = re.sub(rf"(?m)^(  {re.escape(name)}: ).*$", rf"\g<1>{digest}", text)
-        else:
-            text = re.sub(r"(?m)^files:\n", f"files:\n  {name}: {digest}\n", text)
-        if section not in content:
-            text = re.sub(r"(?m)^files:\n", f"{section}:\n  graph: {name}\nfiles:\n", text)
-    file = AtomicText(path)
-    file.write(text)
-    file.commit()
-    read_bundle(folder)
+    there = {name: file for name, file in _GRAPHS.items() if (folder / file).exists()}
+    digests = {file: sha256(folder / file) for file in there.values()}
+    changed = {name: {"graph": file} for name, file in there.items()}
+    write_sections(folder, {**changed, "files": sections(folder)["files"] | digests})
