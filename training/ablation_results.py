@@ -61,7 +61,9 @@ class Results:
 
         case: of boxes and light, as `retrieval` names them. Rows without a result are left out.
         """
-        heads = [f"{clip}, {gap:g} s" for clip in clips for gap in GAPS_S]
+        heads = [
+            f"{'' if i else f'{clip}: '}{gap:g} s" for clip in clips for i, gap in enumerate(GAPS_S)
+        ]
         parts = []
         for table in plan.tables:
             lines = [f"| | seeds | {' | '.join(heads)} |", f"|---|---|{'---|' * len(heads)}"]
