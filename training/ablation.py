@@ -58,6 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
         }
         results = Results(args.out / "results.json")
         results.check(configs)
+        args.out.mkdir(parents=True, exist_ok=True)
         _try_first_views(plan, configs)
         return _run(plan, configs, clips, results)
     except KeyboardInterrupt:

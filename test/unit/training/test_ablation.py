@@ -104,6 +104,12 @@ def test_an_interrupted_ablation_goes_on(tmp_path: Path, quick, monkeypatch, cap
     assert len(quick) == 6  # nothing was left to do
 
 
+def test_references_need_no_training(tmp_path: Path, quick) -> None:
+    assert ablation.main(write_plan(tmp_path, ROWS) + ["--rows", "colours"]) == 0
+    assert not quick
+    assert "| colours | - | 100.0 |" in (tmp_path / "out" / "tables.md").read_text()
+
+
 def test_a_stopped_run_ends_the_command(tmp_path: Path, quick, monkeypatch) -> None:
     monkeypatch.setattr(train, "run", lambda *what: 143)
     assert ablation.main(write_plan(tmp_path, {"recipe": {"says": "it"}})) == 143
