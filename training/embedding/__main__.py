@@ -67,11 +67,11 @@ def main(arguments: list[str] | None = None) -> None:
         raise SystemExit("training.embedding: no segment that can be used in these images")
     print(f"{len(objects)} segments of {len(images)} images")
 
-    # Words are for the colours that there are; recoloured things only teach what a view changes.
+    # Words are for the colours that there are; new ones only teach what a view changes.
     some = [objects[row] for row in random.permutation(len(objects))[:WORDS_FROM]]
     words = _words(composites(some, images, args.views, args.seed + 1), args.words, random)
     segments = len(objects)
-    if not args.keep_colours:
+    if args.new_colours:
         objects += [CutOut(recoloured(item.pixels, random), item.share) for item in objects]
         images += [recoloured(image, random) for image in images]
     lying = cut_out_in_place(samples)
@@ -125,7 +125,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--words", type=int, default=64, help="colour words (64)")
     parser.add_argument("--size", type=int, default=256, help="of an embedding (256)")
     parser.add_argument("--foreground-steps", type=int, default=600, metavar="STEPS")
-    parser.add_argument("--keep-colours", action="store_true", help="of segments and backgrounds")
+    parser.add_argument(
+        "--new-colours", action="store_true", help="of everything, too: where pictures show few"
+    )
     parser.add_argument("--seed", type=int, default=0)
     return parser
 
