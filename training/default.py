@@ -1,6 +1,6 @@
 """Makes the included bundle from scratch: embedding, masks and proposals of the given detector.
 
-    python -m training.default DATA OUT
+    OMP_NUM_THREADS=1 python -m training.default DATA OUT
 
 DATA holds the folders `video_frames` and `coco256` of segments and the videos that
 docs/training-embedding.md and docs/training-heads.md name, wherever in it. OUT/bundle is the
@@ -18,8 +18,8 @@ from pathlib import Path
 
 from masa_core.assets import asset_path
 
-# Only pictures whose terms allow any use (MODEL_CARD.md).
-FRAMES = ("one*", "solid*", "test*", "udacity*", "car*")
+# Of the frames, those whose terms are known; of the photographs, not those to measure on.
+IMAGES = ("one*", "solid*", "test*", "udacity*", "car*", "train*")
 VIDEOS = ("one-by-one-person-detection.mp4", "solidWhiteRight.mp4", "test_video.mp4")
 
 
@@ -38,8 +38,8 @@ def main() -> None:
     fitted, done = args.out / "embedding", args.out / "embedding.done"
     if not done.exists():
         shutil.copytree(asset_path("nanodet_masa"), fitted, dirs_exist_ok=True)
-        _run("training.embedding", fitted, "--segments", frames, "--only", *FRAMES, "--videos",
-             *videos, *seed)  # fmt: skip
+        _run("training.embedding", fitted, "--segments", frames, photographs, "--only", *IMAGES,
+             "--videos", *videos, *seed)  # fmt: skip
         done.touch()
     _run("training.heads", f"{photographs}:10", f"{frames}:2",
          "--leave-out", "val*", "--bundle", fitted, "--out", args.out, *seed)  # fmt: skip
