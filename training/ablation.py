@@ -27,7 +27,7 @@ from training import train
 from training.ablation_plan import Plan, Row, read_plan, write_one_size
 from training.ablation_results import Results
 from training.checkpoint import CheckpointError
-from training.clip import Clip, open_clip
+from training.clip import Clip, add_clips, open_clip
 from training.config import Config
 from training.dataset import ViewPairs
 from training.distributed import joined
@@ -141,15 +141,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("data", type=Path, nargs="+", help="folders of images with segments")
-    parser.add_argument(
-        "--clip",
-        type=Path,
-        nargs="+",
-        action="append",
-        required=True,
-        metavar="PATH",
-        help="video or folder and its gt.txt (MOTChallenge), or a bag with truth; may be repeated",
-    )
+    add_clips(parser)
     parser.add_argument("--out", type=Path, required=True, help="folder of runs and figures")
     parser.add_argument("--steps", type=int, default=120, help="of each run (default: 120)")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,6 +68,19 @@ def open_clip(source: str | Path, truth: str | Path = "") -> Clip:
         if ids:
             labels[image] = np.array(frame.shapes, np.float32), np.array(ids, np.int64)
     return Clip(source, labels)
+
+
+def add_clips(parser: argparse.ArgumentParser) -> None:
+    """Adds --clip, which may be repeated: each a list of paths for `open_clip`."""
+    parser.add_argument(
+        "--clip",
+        type=Path,
+        nargs="+",
+        action="append",
+        required=True,
+        metavar="PATH",
+        help="video or folder and its gt.txt (MOTChallenge), or a bag with truth; may be repeated",
+    )
 
 
 def _mot(path: Path) -> dict[int, Rows]:

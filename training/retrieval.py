@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -23,7 +22,7 @@ from numpy.typing import NDArray
 from masa_core import load_model
 from masa_core.runtime import Model
 from masa_core.runtime.crops import cut_crops
-from training.clip import Clip, open_clip
+from training.clip import Clip, add_clips, open_clip
 
 GAPS_S = (0.5, 2.5, 10.0)
 EVERY_S = 0.5  # between the frames that are looked at: neighbours say the same
@@ -139,15 +138,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("models", nargs="+", help="bundles, models, or histogram")
-    parser.add_argument(
-        "--clip",
-        type=Path,
-        nargs="+",
-        action="append",
-        required=True,
-        metavar="PATH",
-        help="video or folder and its gt.txt (MOTChallenge), or a bag with truth; may be repeated",
-    )
+    add_clips(parser)
     parser.add_argument("--gaps-s", type=float, nargs="+", default=list(GAPS_S))
     args = parser.parse_args()
     gaps = " / ".join(f"{gap:g} s" for gap in args.gaps_s)
