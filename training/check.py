@@ -35,8 +35,16 @@ class Report:
     looked_at: int = 0
 
     @property
+    def nothing(self) -> str | None:
+        """Why there is nothing at all to learn from; None where there is something."""
+        if not self.images:
+            return "no image has segments: `python -m training.segments` makes them"
+        return None if self.facts else "not one image can be used"
+
+    @property
     def errors(self) -> int:
-        return sum(len(self.problems.get(kind, ())) for kind in ERRORS)
+        found = sum(len(self.problems.get(kind, ())) for kind in ERRORS)
+        return found + (self.nothing is not None)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -48,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
             return 2
     report = check(args.data, args.segments, args.limit, args.workers)
     print(summary(report, args.workers))
-    return int(report.errors > 0 or not report.facts)
+    return int(report.errors > 0)
 
 
 def check(folders: list[Path], segments: Path | None, limit: int | None, workers: int) -> Report:
@@ -110,11 +118,9 @@ def summary(report: Report, workers: int) -> str:
                 lines += [f"    and {len(texts) - _SHOWN} more"] * (len(texts) > _SHOWN)
     if report.facts:
         lines += _figures(report.facts, workers)
-    if not report.images:
-        lines.append("error: no image has segments: `python -m training.segments` makes them")
-    elif not report.facts:
-        lines.append("error: not one image can be used")
-    lines.append(f"{report.errors} errors" if report.errors else "no errors")
+    if report.nothing:
+        lines.append(f"error: {report.nothing}")
+    lines.append(f"{report.errors or 'no'} error{'s' * (report.errors != 1)}")
     return "\n".join(lines)
 
 
