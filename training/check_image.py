@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from masa_core.masks import mask_boxes
 from training.image_files import read_image
 from training.sa1b import Segments, read_segments
 
@@ -115,12 +116,10 @@ def _of_segments(path: Path, segments: Segments, shares: NDArray[np.float32]) ->
         text = f"{path}: {huge} of {len(segments)} boxes cover over {_HUGE:.0%} of the image"
         problems.append(("mostly huge segments", text))
     with_mask = [row for row, mask in enumerate(segments.masks) if mask.width]
-    masks = [segments.masks[row] for row in with_mask]
-    extents = np.array([[m.x, m.y, m.x + m.width, m.y + m.height] for m in masks], float)
     # Without a mask there is only the image to tell that w, h are not x2, y2.
     size = np.array([segments.width, segments.height] * 2)
     limits = segments.boxes.clip(0, size)
-    limits[with_mask] = extents.reshape(-1, 4)
+    limits[with_mask] = mask_boxes([segments.masks[row] for row in with_mask])
     misses = np.abs(segments.boxes - limits).max(axis=1)
     wrong = np.flatnonzero(misses > _BOX_PX)
     if wrong.size:

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
-from masa_core.masks.compact import decode_mask, decode_runs, encode_mask, encode_runs, paste_mask
+from masa_core.masks.compact import (
+    decode_mask,
+    decode_runs,
+    encode_mask,
+    encode_runs,
+    mask_boxes,
+    paste_mask,
+)
 
-__all__ = ["decode_mask", "decode_runs", "encode_mask", "encode_runs", "paste_mask"]
+__all__ = ["decode_mask", "decode_runs", "encode_mask", "encode_runs", "mask_boxes", "paste_mask"]

@@ -11,6 +11,8 @@ crop are under 128 and then cost one byte.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -73,6 +75,12 @@ def encode_mask(pixels: NDArray[np.bool_], x: int = 0, y: int = 0) -> Mask:
 def decode_mask(mask: Mask) -> NDArray[np.bool_]:
     """The (mask.height, mask.width) pixels of the crop. Raises ValueError as `decode_runs`."""
     return decode_runs(mask.runs, mask.height, mask.width)
+
+
+def mask_boxes(masks: Sequence[Mask]) -> NDArray[np.float32]:
+    """(N, 4) x1 y1 x2 y2 px around N masks."""
+    boxes = [[mask.x, mask.y, mask.x + mask.width, mask.y + mask.height] for mask in masks]
+    return np.array(boxes, np.float32).reshape(-1, 4)
 
 
 def paste_mask(mask: Mask, height: int, width: int) -> NDArray[np.bool_]:

@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from masa_core.masks import decode_mask, decode_runs, encode_mask, encode_runs, paste_mask
+from masa_core.masks import (
+    decode_mask,
+    decode_runs,
+    encode_mask,
+    encode_runs,
+    mask_boxes,
+    paste_mask,
+)
 from masa_core.structures import Mask
 
 pixels = arrays(bool, array_shapes(min_dims=2, max_dims=2, min_side=0, max_side=40))
@@ -50,6 +57,8 @@ def test_long_runs_holes_and_parts() -> None:
     mask[650:, 1270:] = True  # a second part
     compact = encode_mask(mask)
     assert (compact.x, compact.y, compact.width, compact.height) == (5, 10, 1275, 710)
+    np.testing.assert_array_equal(mask_boxes([compact]), [[5, 10, 1280, 720]])
+    assert mask_boxes([]).shape == (0, 4)
     assert len(compact.runs) < 5000
     np.testing.assert_array_equal(paste_mask(compact, 720, 1280), mask)
     np.testing.assert_array_equal(decode_mask(compact), mask[10:, 5:])

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from masa_core.masks import decode_mask, encode_mask
+from masa_core.masks import decode_mask, encode_mask, mask_boxes
 from masa_core.structures import Mask
 from training.embedding.cut_outs import recoloured
 from training.sa1b import Segments
@@ -85,10 +85,9 @@ def _with(segments: Segments, mask: Mask) -> Segments:
     below = [_uncovered(other, mask) for other in segments.masks]
     kept = [row for row, other in enumerate(below) if other is not None]
     masks = [*(below[row] for row in kept), mask]
-    boxes = [[m.x, m.y, m.x + m.width, m.y + m.height] for m in masks]
     return replace(
         segments,
-        boxes=np.array(boxes, np.float32),
+        boxes=mask_boxes(masks),
         ids=np.append(segments.ids[kept], segments.ids.max(initial=0) + 1),
         masks=masks,
         scores=np.append(segments.scores[kept], np.float32(_DRAWN)),

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from masa_core.masks import mask_boxes
 from masa_core.runtime import ModelError, load_model
 from training.teachers import Found
 
@@ -28,11 +29,13 @@ class Proposals:
         features = self._model.encode(image_bgr)
         found = self._model.detect_objects(features)
         found = found[found.scores >= self._min_score][:MAX_OBJECTS]
-        masks = self._model.masks(features, found.boxes) if self._model.has_masks else None
-        if masks is not None:  # a mask may be empty; then there is nothing to learn from
-            rows = np.flatnonzero([mask.width > 0 for mask in masks])
-            found, masks = found[rows], [masks[row] for row in rows]
-        return Found(found.boxes, found.scores, masks)
+        if not self._model.has_masks:
+            return Found(found.boxes, found.scores, None)
+        masks = self._model.masks(features, found.boxes)
+        # A mask may be empty; then there is nothing to learn from.
+        rows = np.flatnonzero([mask.width > 0 for mask in masks])
+        masks = [masks[row] for row in rows]
+        return Found(mask_boxes(masks), found.scores[rows], masks)  # the boxes that SA-1B means
 
 
 def load_proposals(

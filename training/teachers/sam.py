@@ -10,7 +10,7 @@ from segment_anything import SamAutomaticMaskGenerator
 from segment_anything.modeling import Sam as PackageSam
 from torch import Tensor, nn
 
-from masa_core.masks import encode_mask
+from masa_core.masks import encode_mask, mask_boxes
 from masa_core.models.sam import Sam
 from masa_core.runtime import ModelError, load_model
 from training.teachers import Found
@@ -52,10 +52,9 @@ class SamEverything:
         rows = self._generator.generate(np.ascontiguousarray(image_bgr[:, :, ::-1]))
         rows.sort(key=lambda row: -row["predicted_iou"])
         masks = [encode_mask(row["segmentation"]) for row in rows]
-        boxes = [[m.x, m.y, m.x + m.width, m.y + m.height] for m in masks]
         keys = ("stability_score", "point_coords", "crop_box")
         return Found(
-            np.array(boxes, np.float32).reshape(-1, 4),
+            mask_boxes(masks),
             np.array([row["predicted_iou"] for row in rows], np.float32),
             masks,
             [{key: row[key] for key in keys} for row in rows],

@@ -7,11 +7,14 @@ import sys
 from functools import partial
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from scenes import scene, write_image
 
+from masa_core.assets import asset_path
 from masa_core.masks import paste_mask
+from training import check
 from training import segments as command
 from training.sa1b import EMPTY_MASK, read_segments
 from training.teachers import Found
@@ -160,7 +163,7 @@ class _Proposes:
         segments = scene(2)[1]
         count = len(segments)
         scores = np.linspace(0.9, 0.05, count, dtype=np.float32)
-        return Detections(segments.boxes, scores, np.zeros(count, np.int64))
+        return Detections(segments.boxes + 3, scores, np.zeros(count, np.int64))
 
     def masks(self, image: np.ndarray, boxes: np.ndarray):
         return [EMPTY_MASK, *scene(2)[1].masks[1 : len(boxes)]]
@@ -171,7 +174,7 @@ def test_proposals_are_a_teacher(tmp_path: Path) -> None:
     from training.teachers.proposals import Proposals
 
     found = Proposals(_Proposes(), min_score=0.1)(scene(2)[0])
-    expected = scene(2)[1]
+    expected = scene(2)[1]  # its boxes surround its masks, those of the head do not
     count = len(expected) - 1  # the last is not sure enough, the first has an empty mask
     np.testing.assert_array_equal(found.boxes, expected.boxes[1:count])
     assert found.masks == expected.masks[1:count]
@@ -179,6 +182,21 @@ def test_proposals_are_a_teacher(tmp_path: Path) -> None:
     model.has_proposals = False
     with pytest.raises(ModelError, match="no head that proposes"):
         Proposals(model, 0.1)
+
+
+def test_the_default_bundle_is_a_teacher_that_the_check_passes(tmp_path: Path) -> None:
+    video = cv2.VideoCapture(str(asset_path("drive/solidWhiteRight.mp4")))
+    write_image(tmp_path / "images" / "a" / "0.jpg", video.read()[1])
+    video.release()
+    folders = [str(tmp_path / "images"), "--out", str(tmp_path / "json")]
+    bundle = str(asset_path("nanodet_masa"))
+    assert command.main([*folders, "--teacher", "proposals", "--model", bundle]) == 0
+    found = read_segments(tmp_path / "json" / "a" / "0.json")
+    assert len(found) > 20  # cars, lane markings, parts of the road
+    assert all(mask.width for mask in found.masks)
+    assert set(found.sources) == {"proposals"}
+    where = [folders[0], "--segments", folders[2]]
+    assert check.main([*where, "--workers", "1"]) == 0
 
 
 @pytest.mark.torch
