@@ -14,10 +14,12 @@ from training.sa1b import Segments, read_segments
 
 _MAX_SEGMENTS = 1 << 20  # of one image
 
+Picture = tuple[NDArray[np.uint8], Segments]  # (H, W, 3) BGR, and what is in it
+
 
 def read_sample(
     index: Index, number: int, masks: bool = True, sources: Sequence[str] = ()
-) -> tuple[NDArray[np.uint8], Segments]:
+) -> Picture:
     """Image `number`, (H, W, 3) uint8 BGR, and its segments, at least one.
 
     The segments' ids are not those of the file: id = number x 2^20 + row + 1. So they are the same

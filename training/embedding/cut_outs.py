@@ -13,16 +13,13 @@ from numpy.typing import NDArray
 
 from masa_core.masks import decode_mask
 from training.index import Index
-from training.sa1b import Segments
-from training.samples import read_sample
+from training.samples import Picture, read_sample
 
 MIN_SIDE, MAX_SHARE, MIN_FILL = 20, 0.35, 0.35  # px of a box; of the image; of the box
 MIN_SCORE = 0.5  # predicted_iou
 LONGEST = 192  # px of a cut-out's longer side, which is more than a crop shows
 AROUND = 0.25  # of a segment's longer side: how much of the image about it is kept
 SATURATION, BRIGHTNESS = (-0.9, 0.5), (-0.7, 0.7)  # log of the exponent, of a new colour
-
-Sample = tuple[NDArray[np.uint8], Segments]
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +30,7 @@ class CutOut:
     share: NDArray[np.float32]
 
 
-def read_samples(index: Index, patterns: Sequence[str]) -> tuple[list[Sample], list[str]]:
+def read_samples(index: Index, patterns: Sequence[str]) -> tuple[list[Picture], list[str]]:
     """Images with their segments, and a line for each that is unusable.
 
     patterns: of the file names of images that are used, as a shell writes them.
@@ -48,7 +45,7 @@ def read_samples(index: Index, patterns: Sequence[str]) -> tuple[list[Sample], l
     return samples, problems
 
 
-def cut_out(samples: Sequence[Sample], per_image: int, random: RandomState) -> list[CutOut]:
+def cut_out(samples: Sequence[Picture], per_image: int, random: RandomState) -> list[CutOut]:
     """At most so many segments of each image, alone.
 
     Segments that people drew (score 1) come first, then those of the teacher, in random order.
@@ -75,7 +72,7 @@ def cut_out(samples: Sequence[Sample], per_image: int, random: RandomState) -> l
     return objects
 
 
-def cut_out_in_place(samples: Sequence[Sample]) -> list[CutOut]:
+def cut_out_in_place(samples: Sequence[Picture]) -> list[CutOut]:
     """The segments that people drew, with what lies about them in their images."""
     objects = []
     for image, segments in samples:

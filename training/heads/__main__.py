@@ -23,7 +23,7 @@ from torch import nn
 
 from masa_core.io.atomic import part_path
 from training.heads.bundle_file import describe_heads
-from training.heads.draw import CutOut, cut_outs
+from training.heads.draw import SegmentRow, drawn_segments
 from training.heads.export import export_masks, export_proposals
 from training.heads.mask_head import MaskHead
 from training.heads.mask_training import train_masks
@@ -72,14 +72,14 @@ def _composites(images: list[Path], bundle: Path, folder: Path, seed: int) -> li
 
     None where people drew none.
     """
-    if not (laid_on := cut_outs(sorted(set(images)))):
+    if not (laid_on := drawn_segments(sorted(set(images)))):
         return []
     chosen = np.random.RandomState(seed).permutation(len(images))[: len(images) // 2]
     return [_pool([images[row] for row in chosen], bundle, folder, seed, laid_on)]
 
 
 def _pool(
-    images: list[Path], bundle: Path, folder: Path, seed: int, laid_on: Sequence[CutOut] = ()
+    images: list[Path], bundle: Path, folder: Path, seed: int, laid_on: Sequence[SegmentRow] = ()
 ) -> Pool:
     if not folder.exists():
         make_pool(images, bundle, folder, seed, laid_on)

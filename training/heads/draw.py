@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from masa_core.masks import decode_mask
-from training.heads.lay_on import Picture, drawn_by_people, lay_on
+from training.heads.lay_on import drawn_by_people, lay_on
 from training.sa1b import Segments, read_segments
+from training.samples import Picture
 
 SIDE = 416  # px of a view: as many pixels as the default bundle's input has
 GRID, MARGIN = 64, 0.3  # cells of a mask a side; it covers its box and this much of it all round
@@ -24,7 +25,7 @@ _BACKGROUND = (104, 116, 124)  # where no image is
 _LAID_ON, _AT_MOST = 0.6, 3  # share of images that get segments of others laid on, and how many
 
 Tile = tuple[int, int, int, int]  # x1 y1 x2 y2, px of the view
-CutOut = tuple[Path, int]  # an image, and the row of one of its segments
+SegmentRow = tuple[Path, int]  # an image, and the row of one of its segments
 
 
 @dataclass(eq=False)
@@ -41,8 +42,8 @@ class DrawnView:
     scores: NDArray[np.float32]
 
 
-def cut_outs(images: Sequence[Path]) -> list[CutOut]:
-    """The segments that people drew in some images."""
+def drawn_segments(images: Sequence[Path]) -> list[SegmentRow]:
+    """The segments that people drew in some images, and that are large enough to be laid on."""
     return [(path, row) for path in images for row in drawn_by_people(_source(path)[1])]
 
 
@@ -50,7 +51,7 @@ def draw_view(
     images: Sequence[Path],
     row: int,
     rng: np.random.RandomState,
-    laid_on: Sequence[CutOut] = (),
+    laid_on: Sequence[SegmentRow] = (),
 ) -> DrawnView:
     """The image of a row, alone, or in one of four tiles, where small ones are to be found.
 
@@ -81,7 +82,7 @@ def draw_view(
     )
 
 
-def _picture(path: Path, laid_on: Sequence[CutOut], rng: np.random.RandomState) -> Picture:
+def _picture(path: Path, laid_on: Sequence[SegmentRow], rng: np.random.RandomState) -> Picture:
     picture = _source(path)
     if laid_on and rng.rand() < _LAID_ON:
         for number in rng.randint(len(laid_on), size=rng.randint(_AT_MOST) + 1):

@@ -12,6 +12,7 @@ from masa_core.masks import decode_mask, encode_mask, mask_boxes
 from masa_core.structures import Mask
 from training.embedding.cut_outs import recoloured
 from training.sa1b import Segments
+from training.samples import Picture
 
 _DRAWN, _MIN_SIDE = 1.0, 24  # score of what people drew; px of a box that is cut out
 _SIZES, _SHAPE = (0.12, 0.7), 0.15  # root of its area, of that of the image; log of its stretching
@@ -20,8 +21,6 @@ _MIRRORED, _RECOLOURED = 0.5, 0.3  # shares
 _SOFTNESS = (0.4, 1.0)  # px of its rim
 _OUTSIDE = 1 / 3  # of its sides at most may be outside of the image
 _MIN_LEFT = 0.5  # part of a segment; one of which less can be seen is left out
-
-Picture = tuple[NDArray[np.uint8], Segments]  # (H, W, 3) BGR, and what is in it
 
 
 def drawn_by_people(segments: Segments) -> NDArray[np.int64]:

@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from masa_core.runtime.bundle import read_bundle
 from masa_core.runtime.session import open_session
-from training.heads.draw import GRID, SIDE, CutOut, draw_view
+from training.heads.draw import GRID, SIDE, SegmentRow, draw_view
 
 # What heads may read: the input of the bundle's image graph, and maps; name -> channels, stride.
 TAPS = {
@@ -67,7 +67,7 @@ def make_pool(
     bundle: Path,
     folder: Path,
     seed: int,
-    laid_on: Sequence[CutOut] = (),
+    laid_on: Sequence[SegmentRow] = (),
 ) -> None:
     """Writes one view for each of the images, which may come more than once, to a new folder.
 

@@ -123,7 +123,7 @@ def test_training_from_images_to_a_bundle_that_gives_masks_and_objects(
     image: Path, tmp_path: Path
 ) -> None:
     pools = []
-    for name, laid_on in (("views", []), ("composites", draw.cut_outs([image]))):
+    for name, laid_on in (("views", []), ("composites", draw.drawn_segments([image]))):
         make_pool([image] * 3, asset_path("nanodet_masa"), tmp_path / name, 0, laid_on)
         pools.append(open_pool(tmp_path / name))
     pool = pools[0]
