@@ -14,7 +14,7 @@ from rosbags.interfaces import Connection
 from rosbags.rosbag2 import StoragePlugin, Writer
 
 from masa_core.io.bag import bag_typestore
-from masa_ros.bag_player import message_class
+from masa_ros.bag_publishing import message_class
 
 _DEPTH = 100
 

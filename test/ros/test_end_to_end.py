@@ -121,9 +121,13 @@ def test_a_node_that_cannot_start_is_told_with_its_log(tmp_path):
         (["/image/compressed", "--wait", "0.1"], "nobody subscribed to /image/compressed"),
     ],
 )
-def test_a_player_that_cannot_play_says_why(tmp_path, arguments, reason):
+@pytest.mark.parametrize(
+    ("module", "options"),
+    [("bag_player", []), ("bag_replay", ["--images", "/image/compressed", "--log", "times.txt"])],
+)
+def test_a_player_that_cannot_play_says_why(tmp_path, module, options, arguments, reason):
     drive = write_drive(tmp_path, 2)
-    command = [sys.executable, "-m", "masa_ros.bag_player", str(drive.bag), *arguments]
+    command = [sys.executable, "-m", f"masa_ros.{module}", str(drive.bag), *arguments, *options]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 1 and reason in done.stderr
 
