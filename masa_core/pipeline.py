@@ -86,8 +86,8 @@ class MasaPipeline:
                 with self._timed("detect"):
                     detections = self._wanted(self._detect(frame_bgr, features))
             # Only these need an embedding. `update` looks for duplicates again, for those who call
-            # it alone, and finds none: 0.1 ms for 100 boxes (2-core x86 VM), far less than embedding
-            # what is left out.
+            # it alone, and finds none: 0.1 ms for 100 boxes (2-core x86 VM), far less than an
+            # embedding of each takes.
             detections = self.tracker.without_duplicates(detections)
             with self._timed("embed"):
                 embeddings = self.model.embed(features, detections.boxes)
