@@ -16,7 +16,7 @@ from typing import Any
 from rclpy.node import Node
 from rosgraph_msgs.msg import Clock
 
-from masa_core.io.atomic import AtomicText
+from masa_core.io.atomic import write_text
 from masa_core.io.bag import BagReader
 from masa_ros.bag_publishing import BagPublishers, run
 from masa_ros.cdr import read_stamp, write_stamp
@@ -64,9 +64,7 @@ def play(node: Node, reader: BagReader, args: argparse.Namespace) -> dict[str, A
             published_ns.append(time.time_ns())
         publishers.publish(message.topic, raw)
     publishers.wait_for_arrival()
-    log = AtomicText(args.log)
-    log.write("".join(f"{wall_ns}\n" for wall_ns in published_ns))
-    log.commit()
+    write_text(args.log, "".join(f"{wall_ns}\n" for wall_ns in published_ns))
     return {"sent": len(published_ns), "late_s": late_s}
 
 

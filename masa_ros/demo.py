@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 from masa_core.assets import share_path
+from masa_core.io.atomic import write_text
 from masa_core.io.source import SourceError
 from masa_ros.private_domain import private_domain
 
@@ -58,19 +59,13 @@ def _demo(folder: Path, params_file: Path, frames: int | None) -> None:
     run = play_and_record(folder, drive, count, params_file)
     recording = read_recording(run.bag)
     report = make_report(name, run.frames_sent, recording)
-    _write(folder / "report.json", json.dumps(report.as_json(), indent=2) + "\n")
-    _write(folder / "report.txt", f"{report}\n")
+    write_text(folder / "report.json", json.dumps(report.as_json(), indent=2) + "\n")
+    write_text(folder / "report.txt", f"{report}\n")
     title = f"{name}: {report.ids} ids, {report.latency_p50_ms:.0f} ms from image to tracks"
     draw_run(folder, drive, recording, run.offset_ns, title)
     print(f"\n{report}\n\n{_guide(folder)}", flush=True)
     if report.tracks == 0:
         raise RunError(f"not one object was tracked: see {folder / 'node.log'}")
-
-
-def _write(path: Path, text: str) -> None:
-    part = path.with_suffix(".part")
-    part.write_text(text, encoding="utf-8")
-    os.replace(part, path)
 
 
 def _guide(folder: Path) -> str:

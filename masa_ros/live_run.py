@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 from tqdm import tqdm
 
-from masa_core.io.atomic import AtomicText
+from masa_core.io.atomic import write_text
 from masa_ros.child_process import ChildProcess
 from masa_ros.demo_report import DIAGNOSTICS_TOPIC
 from masa_ros.listener import Listener, RunError
@@ -77,10 +77,9 @@ def play_live(replayed: Replayed, folder: Path, images: int, progress: bool) -> 
 
 def _arguments(replayed: Replayed, folder: Path) -> list[str]:
     """Of the node: its parameters, written to node.yaml, and where its topics are."""
-    file = AtomicText(folder / "node.yaml")
-    file.write(yaml.safe_dump({"/**": {"ros__parameters": replayed.parameters}}, sort_keys=False))
-    file.commit()
     given = [folder / "node.yaml"]
+    content = {"/**": {"ros__parameters": replayed.parameters}}
+    write_text(given[0], yaml.safe_dump(content, sort_keys=False))
     if replayed.params_file is not None:
         given.insert(0, replayed.params_file)
     own = "image/compressed" if replayed.compressed else "image"

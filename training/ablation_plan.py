@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from masa_core.io.atomic import AtomicText
+from masa_core.io.atomic import write_text
 from masa_core.wording import nearest
 from training.config import Config, OnnxAdapter, read_config
 from training.onnx_backbone import image_spec
@@ -115,6 +115,4 @@ def write_one_size(bundle: Path, side: int, folder: Path) -> None:
     content = yaml.safe_load((bundle / "bundle.yaml").read_text(encoding="utf-8"))
     image = {k: v for k, v in content["image"].items() if k not in ("pixels", "multiple")}
     content["image"] = image | {"size": [side, side]}
-    file = AtomicText(folder / "bundle.yaml")
-    file.write(yaml.safe_dump(content, sort_keys=False))
-    file.commit()
+    write_text(folder / "bundle.yaml", yaml.safe_dump(content, sort_keys=False))

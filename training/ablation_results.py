@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from masa_core.io.atomic import AtomicText
+from masa_core.io.atomic import write_text
 from training.ablation_plan import Plan
 from training.config import Config
 from training.retrieval import GAPS_S
@@ -52,9 +52,7 @@ class Results:
     def add(self, job: Job, config: Config, clip: str, rank_1: dict[str, list[float]]) -> None:
         new = {"row": job[0], "seed": job[1], "settings": _settings(config), "rank_1": {}}
         self._runs.setdefault(job, new)["rank_1"][clip] = rank_1
-        file = AtomicText(self.path)
-        file.write(json.dumps(list(self._runs.values()), indent=1))
-        file.commit()
+        write_text(self.path, json.dumps(list(self._runs.values()), indent=1))
 
     def tables(self, plan: Plan, clips: Sequence[str], case: str = "clean") -> str:
         """Markdown: rank-1 in percent, mean and (from two seeds on) standard deviation over seeds.
@@ -85,9 +83,7 @@ class Results:
     def write_tables(self, plan: Plan, clips: Sequence[str]) -> str:
         """tables.md beside the file; its text."""
         text = self.tables(plan, clips)
-        file = AtomicText(self.path.with_name("tables.md"))
-        file.write(text)
-        file.commit()
+        write_text(self.path.with_name("tables.md"), text)
         return text
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from masa_core.io.atomic import AtomicText
+from masa_core.io.atomic import write_text
 from masa_core.runtime.bundle import read_bundle
 
 
@@ -30,9 +30,7 @@ def write_sections(bundle: Path, changed: Mapping[str, Mapping[str, object]]) ->
         found = re.search(rf"(?m)^{name}:\n(?:[ ]+.*\n)+", text)
         start, end = found.span() if found else [text.index("\nfiles:\n") + 1] * 2
         text = text[:start] + section + text[end:]
-    file = AtomicText(path)
-    file.write(text)
-    file.commit()
+    write_text(path, text)
     read_bundle(bundle)
 
 

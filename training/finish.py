@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 from safetensors.torch import save_file
 
-from masa_core.io.atomic import AtomicText, part_path
+from masa_core.io.atomic import part_path, write_text
 from masa_core.runtime.bundle import sha256
 from training.onnx_export import export_bundle
 from training.state import State
@@ -44,9 +44,7 @@ def _save(state: State, path: Path) -> None:
         "sha256": sha256(path),
         "made by": _settings(state),
     }
-    file = AtomicText(path.with_suffix(".yaml"))
-    file.write(yaml.safe_dump(card, sort_keys=False))
-    file.commit()
+    write_text(path.with_suffix(".yaml"), yaml.safe_dump(card, sort_keys=False))
 
 
 def _settings(state: State) -> str:

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from masa_core.commands.interrupt import StopOnSignal
 from masa_core.io import Source, SourceError, open_source
-from masa_core.io.atomic import AtomicText
+from masa_core.io.atomic import write_text
 from training.image_files import write_image
 
 _DESCRIPTION = """\
@@ -75,14 +75,14 @@ def _take(source: Source, path: Path, out: Path, settings: Settings, stop: StopO
     if done and done.get("settings") == asdict(settings) and "kept" in done:
         print(f"{source.name}: finished before ({done['kept']} frames)")
         return
-    _write(mark, origin)
+    write_text(mark, json.dumps(origin))
     tally = take_frames(source, out, settings, stop)
     for reason, count in source.unreadable.items():
         print(f"{count} frames left out ({reason}): {source.examples[reason]}", file=sys.stderr)
     state = "stopped" if stop.number is not None else "finished"
     print(f"{source.name}: {state}, {tally.kept} frames kept, {tally.alike} alike left out")
     if stop.number is None:
-        _write(mark, origin | {"settings": asdict(settings)} | asdict(tally))
+        write_text(mark, json.dumps(origin | {"settings": asdict(settings)} | asdict(tally)))
 
 
 def take_frames(source: Source, out: Path, settings: Settings, stop: StopOnSignal) -> Tally:
@@ -130,16 +130,6 @@ def _read(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}
-
-
-def _write(path: Path, content: dict[str, Any]) -> None:
-    file = AtomicText(path)
-    try:
-        file.write(json.dumps(content))
-        file.commit()
-    except BaseException:
-        file.discard()
-        raise
 
 
 def _seconds(text: str) -> float:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
-from masa_core.io.atomic import AtomicText
+from masa_core.io.atomic import write_text
 from training.clip import open_clip
 from training.config import Config
 from training.dataset import Batch, Side
@@ -40,9 +40,7 @@ class Report:
         if self._world.is_first:
             folder = self._config.folder
             folder.mkdir(parents=True, exist_ok=True)
-            file = AtomicText(folder / "config.yaml")
-            file.write(self._config.as_yaml())
-            file.commit()
+            write_text(folder / "config.yaml", self._config.as_yaml())
             self._writer = SummaryWriter(str(folder), purge_step=self._state.step)
         return self
 

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from masa_core.io.atomic import AtomicText
+from masa_core.io.atomic import write_text
 from masa_core.io.coco_rle import from_coco_rle, to_coco_rle
 from masa_core.masks import decode_mask
 from masa_core.structures import Mask
@@ -155,13 +155,7 @@ def write_segments(
     annotations = [
         _annotation(segments, row, details[row] if details else {}) for row in range(len(segments))
     ]
-    file = AtomicText(Path(path))
-    try:
-        file.write(json.dumps({"image": image, "annotations": annotations}))
-        file.commit()
-    except BaseException:
-        file.discard()
-        raise
+    write_text(Path(path), json.dumps({"image": image, "annotations": annotations}))
 
 
 def _annotation(segments: Segments, row: int, details: Mapping[str, Any]) -> dict[str, Any]:

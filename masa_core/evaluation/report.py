@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from masa_core.io.atomic import AtomicText
+from masa_core.io.atomic import write_text
 
 
 def figure_rows(report: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -49,9 +49,7 @@ def _number(value: float | int | None) -> str:
 
 def write_report(report: Mapping[str, Any], path: Path) -> None:
     """Write a report as JSON: unrounded, NaN as null, infinities as "inf" and "-inf"."""
-    file = AtomicText(path)
-    file.write(json.dumps(plain(report), indent=1) + "\n")
-    file.commit()
+    write_text(path, json.dumps(plain(report), indent=1) + "\n")
 
 
 def plain(value: Any) -> Any:

@@ -13,7 +13,7 @@ import numpy as np
 from masa_core.evaluation.errors import FormatError
 from masa_core.evaluation.json_files import Reader, load_json
 from masa_core.evaluation.results import CategoryIds, VideoTracks
-from masa_core.io.atomic import AtomicText
+from masa_core.io.atomic import write_text
 from masa_core.io.coco_rle import to_coco_rle
 
 
@@ -57,7 +57,7 @@ def write_tao(
                         "track_id": ids.setdefault((video_id, int(tracks.ids[row])), len(ids) + 1),
                     }
                 )
-    _write(path, entries)
+    write_text(path, json.dumps(entries))
     categories.warn(path)
 
 
@@ -86,7 +86,7 @@ def write_vis(
             reason = f"has {lengths[video_id]} frames, the results {len(tracks.frames)}"
             raise FormatError(truth_path, reason, place=f"video {tracks.name}")
         entries += _vis_entries(tracks, video_id, categories)
-    _write(path, entries)
+    write_text(path, json.dumps(entries))
     categories.warn(path)
 
 
@@ -125,9 +125,3 @@ def _video_id(video: VideoTracks, known: dict[str, int], truth_path: Path) -> in
     if video.name not in known:
         raise FormatError(truth_path, f"has no video {video.name}")
     return known[video.name]
-
-
-def _write(path: Path, entries: list[dict[str, Any]]) -> None:
-    file = AtomicText(path)
-    file.write(json.dumps(entries))
-    file.commit()

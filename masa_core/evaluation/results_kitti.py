@@ -23,14 +23,13 @@ def write_kitti(folder: Path, videos: Iterable[VideoTracks], classes: Sequence[s
     categories = CategoryIds(classes, _NAMES)
     folder.mkdir(parents=True, exist_ok=True)
     for video in videos:
-        file = AtomicText(folder / f"{video.name}.txt")
-        for frame, tracks in enumerate(video.frames):
-            rows = zip(tracks.ids, tracks.labels, tracks.boxes, tracks.scores, strict=True)
-            for track, label, box, score in rows:
-                category = categories.of(int(label))
-                if category is not None:
-                    edges = " ".join(f"{edge:.3f}" for edge in box.tolist())
-                    head = f"{frame} {track} {_TYPES[category]} {_UNKNOWN}"
-                    file.write(f"{head} {edges} {_NO_3D} {score:.6g}\n")
-        file.commit()
+        with AtomicText(folder / f"{video.name}.txt") as file:
+            for frame, tracks in enumerate(video.frames):
+                rows = zip(tracks.ids, tracks.labels, tracks.boxes, tracks.scores, strict=True)
+                for track, label, box, score in rows:
+                    category = categories.of(int(label))
+                    if category is not None:
+                        edges = " ".join(f"{edge:.3f}" for edge in box.tolist())
+                        head = f"{frame} {track} {_TYPES[category]} {_UNKNOWN}"
+                        file.write(f"{head} {edges} {_NO_3D} {score:.6g}\n")
     categories.warn(folder)

@@ -54,19 +54,18 @@ def write_kitti_mots(folder: Path, videos: Iterable[VideoTracks], classes: Seque
     folder.mkdir(parents=True, exist_ok=True)
     for video in videos:
         ids: dict[int, dict[int, int]] = {1: {}, 2: {}}
-        file = AtomicText(folder / f"{video.name}.txt")
-        for frame, tracks in enumerate(video.frames):
-            owner = paint(tracks, video.height, video.width)
-            for row, (track, label) in enumerate(zip(tracks.ids, tracks.labels, strict=True)):
-                category = categories.of(int(label))
-                pixels = owner == row
-                if category is None or not pixels.any():
-                    continue
-                number = _number(ids[category], int(track), _MOST_KITTI_IDS, video.name)
-                rle = mask_api.encode(np.asfortranarray(pixels, np.uint8))
-                where = f"{frame} {category * 1000 + number} {category}"
-                file.write(f"{where} {video.height} {video.width} {rle['counts'].decode()}\n")
-        file.commit()
+        with AtomicText(folder / f"{video.name}.txt") as file:
+            for frame, tracks in enumerate(video.frames):
+                owner = paint(tracks, video.height, video.width)
+                for row, (track, label) in enumerate(zip(tracks.ids, tracks.labels, strict=True)):
+                    category = categories.of(int(label))
+                    pixels = owner == row
+                    if category is None or not pixels.any():
+                        continue
+                    number = _number(ids[category], int(track), _MOST_KITTI_IDS, video.name)
+                    rle = mask_api.encode(np.asfortranarray(pixels, np.uint8))
+                    where = f"{frame} {category * 1000 + number} {category}"
+                    file.write(f"{where} {video.height} {video.width} {rle['counts'].decode()}\n")
     categories.warn(folder)
 
 

@@ -1,9 +1,10 @@
-"""A text file that appears under its name only when it is whole."""
+"""Text files that appear under their names only when they are whole."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from types import TracebackType
 from typing import TextIO
 
 
@@ -12,10 +13,17 @@ def part_path(path: Path) -> Path:
     return path.with_name(f".{path.stem}.part-{os.getpid()}{path.suffix}")
 
 
+def write_text(path: Path, text: str) -> None:
+    """A whole file at once. Raises OSError, and leaves what was there before."""
+    with AtomicText(path) as file:
+        file.write(text)
+
+
 class AtomicText:
     """Writes to a hidden file beside `path`, and puts it in its place at the end.
 
-    Memory does not grow with the text. Raises OSError where the folder cannot be written to.
+    In a `with` block, that is where it ends without an error. Memory does not grow with the text.
+    Raises OSError where the folder cannot be written to.
     """
 
     def __init__(self, path: Path) -> None:
@@ -28,12 +36,32 @@ class AtomicText:
 
     def commit(self) -> None:
         """Put the file in its place, over what was there."""
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._file.close()
-        os.replace(self._part, self.path)
+        try:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._file.close()
+            os.replace(self._part, self.path)
+        except BaseException:
+            self.discard()
+            raise
 
     def discard(self) -> None:
         """Leave no trace; what was at `path` before stays."""
-        self._file.close()
-        self._part.unlink(missing_ok=True)
+        try:
+            self._file.close()
+        finally:
+            self._part.unlink(missing_ok=True)
+
+    def __enter__(self) -> AtomicText:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            self.commit()
+        else:
+            self.discard()

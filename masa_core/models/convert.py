@@ -11,6 +11,7 @@ import yaml
 from safetensors.torch import save_file
 from torch import Tensor
 
+from masa_core.io.atomic import write_text
 from masa_core.models.checkpoints import check_fit, read
 from masa_core.models.weights import PUBLISHED
 from masa_core.models.zoo import MODELS, build
@@ -37,7 +38,8 @@ def convert(source: Path, folder: Path, name: str | None = None) -> Path:
     # Tensors of a checkpoint may share memory or be strided, which safetensors does not take.
     save_file({key: tensor.contiguous().clone() for key, tensor in kept.items()}, part)
     os.replace(part, target)
-    _write_yaml(target.with_suffix(".yaml"), _card(name, source, target, kept))
+    card = _card(name, source, target, kept)
+    write_text(target.with_suffix(".yaml"), yaml.safe_dump(card, sort_keys=False))
     return target
 
 
@@ -72,9 +74,3 @@ def _card(
         "origin_sha256": sha256(source),
         "origin_published_at": PUBLISHED[name].url,
     }
-
-
-def _write_yaml(path: Path, content: dict[str, str | int]) -> None:
-    part = path.with_suffix(".part")
-    part.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
-    os.replace(part, path)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from masa_core.io import SourceFrame, open_source
+from masa_core.io.atomic import AtomicText, write_text
 from masa_core.io.bag import BagReader
 from masa_core.io.bag_writer import BagWriter
 from masa_core.io.class_names import ClassNames
@@ -183,6 +184,19 @@ def test_discarded_results_leave_nothing_behind(tmp_path: Path) -> None:
         writer.discard()
     assert [path.name for path in tmp_path.iterdir()] == ["out.txt"]
     assert (tmp_path / "out.txt").read_text() == "old"
+
+
+def test_a_text_that_cannot_be_finished_leaves_what_was_there(tmp_path: Path) -> None:
+    (tmp_path / "out.txt").write_text("old")
+    with pytest.raises(ZeroDivisionError), AtomicText(tmp_path / "out.txt") as file:
+        file.write(f"{1 / 0}")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OSError):
+        write_text(tmp_path / "folder", "new")  # a folder lies in its place
+    assert {path.name for path in tmp_path.iterdir()} == {"out.txt", "folder"}
+    assert (tmp_path / "out.txt").read_text() == "old"
+    write_text(tmp_path / "out.txt", "new")
+    assert (tmp_path / "out.txt").read_text() == "new"
 
 
 def test_a_scalabel_file_without_frames_is_valid(tmp_path: Path) -> None:

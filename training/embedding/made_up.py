@@ -112,14 +112,13 @@ def main(arguments: list[str] | None = None) -> None:
     video = cv2.VideoWriter(str(args.out), codec, RATE_HZ, (WIDTH, HEIGHT))
     if not video.isOpened():
         raise SystemExit(f"training.embedding.made_up: {args.out} cannot be written")
-    truth = AtomicText(args.out.with_suffix(".txt"))
-    for time in trange(args.frames, unit="frame"):
-        image, boxes = draw(things, picture, time)
-        video.write(image)
-        for box in boxes:
-            truth.write(",".join(map(str, (time + 1, *box, 1, 1, 1))) + "\n")
-    video.release()
-    truth.commit()
+    with AtomicText(args.out.with_suffix(".txt")) as truth:
+        for time in trange(args.frames, unit="frame"):
+            image, boxes = draw(things, picture, time)
+            video.write(image)
+            for box in boxes:
+                truth.write(",".join(map(str, (time + 1, *box, 1, 1, 1))) + "\n")
+        video.release()
 
 
 def _thing(item: CutOut, random: RandomState) -> Thing:

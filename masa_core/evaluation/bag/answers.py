@@ -116,8 +116,7 @@ def _box2d(box: Any) -> dict[str, float]:
 
 
 def _write(path: Path, truth: Truth, labels: Iterable[list[dict[str, Any]]]) -> None:
-    file = AtomicText(path)
-    try:
+    with AtomicText(path) as file:
         separator = '{"frames": [\n'
         for frame, stamp_ns, rows in zip(truth.frames, truth.stamps_ns, labels, strict=True):
             entry = {
@@ -131,7 +130,3 @@ def _write(path: Path, truth: Truth, labels: Iterable[list[dict[str, Any]]]) -> 
             file.write(separator + json.dumps(entry))
             separator = ",\n"
         file.write("\n]}\n")
-        file.commit()
-    except BaseException:
-        file.discard()
-        raise

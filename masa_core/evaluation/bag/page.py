@@ -15,7 +15,7 @@ from masa_core.evaluation.bag.style import STYLE
 from masa_core.evaluation.bag.tables import class_table, comparison_tables, flat_pairs, pairs_table
 from masa_core.evaluation.bag.thumbnails import EventPictures
 from masa_core.evaluation.bag.timeline import draw_errors, draw_timeline, shown_objects
-from masa_core.io.atomic import AtomicText
+from masa_core.io.atomic import write_text
 
 _CARDS = ("HOTA", "AssA", "DetA", "MOTA", "IDF1", "TETA")
 
@@ -49,13 +49,12 @@ def write_page(
         sections.append(_live(assessment))
     sections.append(_made(assessment))
     title = escape(f"{drive['bag']}: tracking evaluation")
-    file = AtomicText(path)
-    file.write(
+    write_text(
+        path,
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<style>{STYLE}</style></head><body><main>\n{''.join(sections)}\n</main></body></html>\n"
+        f"<style>{STYLE}</style></head><body><main>\n{''.join(sections)}\n</main></body></html>\n",
     )
-    file.commit()
 
 
 _SWITCHES = (

@@ -12,7 +12,7 @@ import yaml
 
 from masa_core.evaluation.report import write_report
 from masa_core.evaluation.tuning.space import Space
-from masa_core.io.atomic import AtomicText
+from masa_core.io.atomic import write_text
 
 
 @dataclass(frozen=True)
@@ -84,13 +84,10 @@ class Outcome:
 def write_outcome(outcome: Outcome, folder: Path) -> None:
     """best.yaml, for the tracker node, and tune.json. Raises OSError."""
     tracker = {"preset": outcome.space.tracker, **outcome.space.fixed, **outcome.values}
-    file = AtomicText(folder / "best.yaml")
     words = f"Written by masa tune after {outcome.trials} trials, seed {outcome.seed}. "
-    for line in textwrap.wrap(words + outcome.verdict, 97):
-        file.write(f"# {line}\n")
+    head = "".join(f"# {line}\n" for line in textwrap.wrap(words + outcome.verdict, 97))
     content = {"/**": {"ros__parameters": {"tracker": tracker}}}
-    file.write(yaml.safe_dump(content, sort_keys=False))
-    file.commit()
+    write_text(folder / "best.yaml", head + yaml.safe_dump(content, sort_keys=False))
     report = {
         "format": 1,
         "objective": f"{outcome.objective} of all objects as one class, by the rules of bdd_mot",
