@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,13 +9,13 @@ from pathlib import Path
 from tqdm import tqdm
 
 from masa_core.io.bag_writer import TRACKS_TOPIC
+from masa_ros.answers import wait_for_answers
 from masa_ros.child_process import ChildProcess
 from masa_ros.demo_drive import TOPIC
 from masa_ros.demo_report import DIAGNOSTICS_TOPIC
 from masa_ros.listener import Listener, RunError
 
 _START_S = 120.0  # for the node to load its model, on a slow machine
-_QUIET_S = 3.0  # without tracks after the last frame: the rest is lost
 _TOPICS = {
     TRACKS_TOPIC: "masa_ros/msg/TrackArray",
     DIAGNOSTICS_TOPIC: "diagnostic_msgs/msg/DiagnosticArray",
@@ -40,49 +39,22 @@ def play_and_record(folder: Path, drive: Path, frames: int, params_file: Path) -
     """
     bag = folder / "tracks"
     shutil.rmtree(bag, ignore_errors=True)
-    arguments = ("--ros-args", "--params-file", str(params_file))
+    parameters = ("--ros-args", "--params-file", str(params_file))
     with (
         Listener("masa_demo", bag, _TOPICS) as listener,
-        ChildProcess("masa_ros.tracker_node", *arguments, log=folder / "node.log") as node,
+        ChildProcess("masa_ros.tracker_node", *parameters, log=folder / "node.log") as node,
     ):
         if not listener.wait(lambda: listener.hears(TRACKS_TOPIC), _START_S, node):
             raise RunError(f"the node was not ready after {_START_S:.0f} s: see {node.log}")
-        played = _play(listener, node, drive, frames, folder / "player.log")
+        arguments = (str(drive), TOPIC, "--wait", str(_START_S))
+        with (
+            ChildProcess("masa_ros.bag_player", *arguments, log=folder / "player.log") as player,
+            tqdm(total=frames, unit="frame", desc="playing", disable=None) as bar,
+        ):
+            played = wait_for_answers(listener, TRACKS_TOPIC, player, node, bar)
         if listener.count(TRACKS_TOPIC) == 0:
             raise RunError(f"{played['sent']} frames were sent, no tracks came: see {node.log}")
-        said = listener.count(DIAGNOSTICS_TOPIC)  # two more hold all that was lost
-        listener.wait(lambda: listener.count(DIAGNOSTICS_TOPIC) >= said + 2, _QUIET_S, node)
         code = node.stop()
         if code != 0:
             raise RunError(f"the node ended with exit code {code} after the drive: see {node.log}")
     return Run(bag, played["sent"], played["offset_ns"])
-
-
-def _play(
-    listener: Listener, node: ChildProcess, drive: Path, frames: int, log: Path
-) -> dict[str, int]:
-    """Plays the drive and waits for the last tracks; what the player says of it."""
-    arguments = (str(drive), TOPIC, "--wait", str(_START_S))
-    with (
-        ChildProcess("masa_ros.bag_player", *arguments, log=log) as player,
-        tqdm(total=frames, unit="frame", desc="playing", disable=None) as bar,
-    ):
-
-        def moves() -> bool:
-            """Waits for tracks, or the end of the player; whether there was anything new."""
-            state = (listener.count(TRACKS_TOPIC), player.poll())
-            moved = listener.wait(
-                lambda: (listener.count(TRACKS_TOPIC), player.poll()) != state, _QUIET_S, node
-            )
-            bar.update(listener.count(TRACKS_TOPIC) - state[0])
-            return moved
-
-        while player.poll() is None:
-            moves()
-        if player.poll() != 0:
-            raise RunError(f"the player ended with exit code {player.poll()}: see {log}")
-        lines = log.read_text(encoding="utf-8").splitlines()  # the middleware may have its say, too
-        played: dict[str, int] = json.loads(next(line for line in lines if line.startswith("{")))
-        while listener.count(TRACKS_TOPIC) < played["sent"] and moves():
-            pass
-    return played

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ import yaml
 from tqdm import tqdm
 
 from masa_core.io.atomic import write_text
+from masa_ros.answers import QUIET_S, wait_for_answers
 from masa_ros.child_process import ChildProcess
 from masa_ros.demo_report import DIAGNOSTICS_TOPIC
 from masa_ros.listener import Listener, RunError
@@ -19,7 +19,6 @@ from masa_ros.node_parameters import read_parameters
 
 _START_S = 180.0  # for the node to load its model, on a slow machine
 _ANSWER_S = 10.0  # for the services of a node that runs
-_QUIET_S = 3.0  # without tracks after the last image: the rest is lost
 
 
 @dataclass(frozen=True)
@@ -116,48 +115,10 @@ def _play(
         ChildProcess("masa_ros.bag_replay", *arguments, log=log) as player,
         tqdm(total=images, unit="frame", desc="playing", disable=hide) as bar,
     ):
-        late_s = _wait_for_answers(listener, node, player, replayed, bar)
+        quiet_s = max(QUIET_S, replayed.deadline_s)
+        said = wait_for_answers(listener, replayed.tracks, player, node, bar, quiet_s)
     if listener.count(replayed.tracks) == 0:
         raise RunError(f"the bag was played, and no tracks came on {replayed.tracks}")
-    published_ns = [int(line) for line in _lines(times)]
+    published_ns = [int(line) for line in times.read_text(encoding="utf-8").splitlines()]
     times.unlink()
-    return Played(folder / "tracks", published_ns, late_s, parameters)
-
-
-def _wait_for_answers(
-    listener: Listener,
-    node: ChildProcess | None,
-    player: ChildProcess,
-    replayed: Replayed,
-    bar: Any,
-) -> float:
-    """Until the player has ended and no more answers come; by how much it was late."""
-
-    def state() -> tuple[int, int | None]:
-        return listener.count(replayed.tracks), player.poll()
-
-    def moves(seconds: float) -> bool:
-        """Waits for an answer, or the end of the player; whether there was anything new."""
-        before = state()
-        moved = listener.wait(lambda: state() != before, seconds, node)
-        bar.update(state()[0] - before[0])
-        return moved
-
-    while player.poll() is None:
-        moves(_QUIET_S)
-    if player.poll() != 0:
-        raise RunError(f"the player ended with exit code {player.poll()}: {_last_line(player.log)}")
-    said = json.loads(next(line for line in _lines(player.log) if line.startswith("{")))
-    while state()[0] < said["sent"] and moves(max(_QUIET_S, replayed.deadline_s)):
-        pass
-    before = listener.count(DIAGNOSTICS_TOPIC)  # two more hold all that was lost
-    listener.wait(lambda: listener.count(DIAGNOSTICS_TOPIC) >= before + 2, _QUIET_S, node)
-    return float(said["late_s"])
-
-
-def _lines(path: Path) -> list[str]:
-    return path.read_text(encoding="utf-8").splitlines()
-
-
-def _last_line(path: Path) -> str:
-    return next((line for line in reversed(_lines(path)) if line.strip()), f"see {path}")
+    return Played(folder / "tracks", published_ns, float(said["late_s"]), parameters)
