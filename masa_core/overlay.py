@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import colorsys
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from masa_core.masks.compact import paste_mask
+from masa_core.masks.compact import part_in_frame
 from masa_core.structures import Mask, Tracks, TrackState
 
 _GOLDEN_RATIO = 0.61803398875  # steps of the hue by this much keep neighbouring ids far apart
@@ -51,13 +50,8 @@ def draw_tracks(
 
 
 def _tint(picture: NDArray[np.uint8], mask: Mask, colour: tuple[int, int, int]) -> None:
-    height, width = picture.shape[:2]
-    x1, y1 = max(mask.x, 0), max(mask.y, 0)
-    x2, y2 = min(mask.x + mask.width, width), min(mask.y + mask.height, height)
-    if x1 >= x2 or y1 >= y2:
-        return
-    inside = paste_mask(replace(mask, x=mask.x - x1, y=mask.y - y1), y2 - y1, x2 - x1)
-    region = picture[y1:y2, x1:x2]
+    where, inside = part_in_frame(mask, *picture.shape[:2])
+    region = picture[where]
     mixed = region[inside] * (1 - _TINT) + np.array(colour) * _TINT
     region[inside] = mixed.astype(np.uint8)
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from std_msgs.msg import Header
 
 from masa_core.io.class_names import ClassNames
-from masa_core.masks import decode_mask
+from masa_core.masks import part_in_frame
 from masa_core.structures import Mask, Tracks
 from masa_ros.msg import Mask as MaskMessage
 from masa_ros.msg import Track, TrackArray
@@ -115,10 +115,6 @@ def label_image(tracks: Tracks, height: int, width: int) -> NDArray[np.uint16]:
     """
     labels = np.zeros((height, width), np.uint16)
     for index, mask in reversed(list(enumerate(tracks.masks or ()))):
-        top, left = max(mask.y, 0), max(mask.x, 0)
-        bottom, right = min(mask.y + mask.height, height), min(mask.x + mask.width, width)
-        if top < bottom and left < right:
-            crop = decode_mask(mask)
-            crop = crop[top - mask.y : bottom - mask.y, left - mask.x : right - mask.x]
-            labels[top:bottom, left:right][crop] = index + 1
+        where, pixels = part_in_frame(mask, height, width)
+        labels[where][pixels] = index + 1
     return labels

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from masa_core.masks.compact import paste_mask
+from masa_core.masks.compact import part_in_frame
 from masa_core.structures import Mask, Tracks
 
 
@@ -71,5 +71,6 @@ def paint_masks(
     """As `paint`, for N masks and their (N,) scores."""
     image = np.full((height, width), -1, np.int64)
     for row in np.argsort(scores, kind="stable").tolist():
-        image[paste_mask(masks[row], height, width)] = row
+        where, pixels = part_in_frame(masks[row], height, width)
+        image[where][pixels] = row
     return image

@@ -8,7 +8,16 @@ from masa_core.masks.compact import (
     encode_mask,
     encode_runs,
     mask_boxes,
+    part_in_frame,
     paste_mask,
 )
 
-__all__ = ["decode_mask", "decode_runs", "encode_mask", "encode_runs", "mask_boxes", "paste_mask"]
+__all__ = [
+    "decode_mask",
+    "decode_runs",
+    "encode_mask",
+    "encode_runs",
+    "mask_boxes",
+    "part_in_frame",
+    "paste_mask",
+]

@@ -86,9 +86,19 @@ def mask_boxes(masks: Sequence[Mask]) -> NDArray[np.float32]:
 def paste_mask(mask: Mask, height: int, width: int) -> NDArray[np.bool_]:
     """The mask in a whole (height, width) frame; what lies outside of the frame is cut off."""
     frame = np.zeros((height, width), dtype=bool)
-    x1, y1 = max(mask.x, 0), max(mask.y, 0)
-    x2, y2 = min(mask.x + mask.width, width), min(mask.y + mask.height, height)
-    if x1 < x2 and y1 < y2:
-        crop = decode_mask(mask)
-        frame[y1:y2, x1:x2] = crop[y1 - mask.y : y2 - mask.y, x1 - mask.x : x2 - mask.x]
+    where, pixels = part_in_frame(mask, height, width)
+    frame[where] = pixels
     return frame
+
+
+def part_in_frame(
+    mask: Mask, height: int, width: int
+) -> tuple[tuple[slice, slice], NDArray[np.bool_]]:
+    """Rows and columns of a (height, width) frame that hold a mask's crop, and its pixels there.
+
+    Both are empty where the mask lies outside of the frame.
+    """
+    y1, y2 = (min(max(y, 0), height) for y in (mask.y, mask.y + mask.height))
+    x1, x2 = (min(max(x, 0), width) for x in (mask.x, mask.x + mask.width))
+    part = decode_mask(mask)[y1 - mask.y : y2 - mask.y, x1 - mask.x : x2 - mask.x]
+    return (slice(y1, y2), slice(x1, x2)), part
