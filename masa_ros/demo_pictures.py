@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from masa_core.io.atomic import part_path
 from masa_core.io.bag_source import BagSource
+from masa_core.io.image_files import write_image
 from masa_core.io.overlay_video import OverlayWriter
 from masa_core.overlay import draw_tracks
 from masa_core.structures import Tracks
@@ -45,7 +44,7 @@ def draw_run(folder: Path, drive: Path, recording: Recording, offset_ns: int, ti
                 picture = draw_tracks(frame.image, tracks, classes)
                 cells.append(_cell(picture, f"{frame.index / source.fps:.1f} s, {words}"))
         video.close()
-    _write_image(folder / "contact_sheet.png", _sheet(cells, title))
+    write_image(folder / "contact_sheet.png", _sheet(cells, title))
 
 
 def _cell(picture: NDArray[np.uint8], caption: str) -> NDArray[np.uint8]:
@@ -67,10 +66,3 @@ def _sheet(cells: Sequence[NDArray[np.uint8]], title: str) -> NDArray[np.uint8]:
         left = _GAP + place % _COLUMNS * (width + _GAP)
         sheet[top : top + height, left : left + width] = cell
     return sheet
-
-
-def _write_image(path: Path, picture: NDArray[np.uint8]) -> None:
-    part = part_path(path)
-    if not cv2.imwrite(str(part), picture):
-        raise OSError(f"OpenCV cannot write {path}")
-    os.replace(part, path)

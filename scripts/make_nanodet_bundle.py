@@ -10,7 +10,6 @@ masks. image.onnx comes out byte for byte the same every time, instances.onnx on
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,7 +23,7 @@ from nanodet_graph import CLASSES, clean
 from nanodet_instances import embedding_graph, plain_graph, statistics
 from numpy.typing import NDArray
 
-from masa_core.io.atomic import part_path
+from masa_core.io.atomic import whole_file
 from masa_core.runtime.bundle import FORMAT, sha256
 from masa_core.runtime.ort import OrtModel
 
@@ -136,9 +135,8 @@ def _write(folder: Path, image: onnx.ModelProto, instances: onnx.ModelProto) -> 
 
 
 def _replace(path: Path, content: bytes) -> None:
-    part = part_path(path)
-    part.write_bytes(content)
-    os.replace(part, path)
+    with whole_file(path) as part:
+        part.write_bytes(content)
 
 
 if __name__ == "__main__":

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from masa_core.io.image_files import read_image
 from masa_core.masks import mask_boxes
-from training.image_files import read_image
 from training.sa1b import Segments, read_segments
 
 # Kinds of problems, in the order in which they are told.

@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.optim import Optimizer
 
-from masa_core.io.atomic import part_path
+from masa_core.io.atomic import whole_file
 
 _PATTERN = "step-*.safetensors"
 
@@ -56,14 +56,10 @@ def save(
         for group, members in groups.items()
         for name, tensor in members.items()
     }
-    part = part_path(path)
-    try:
+    with whole_file(path) as part:
         save_file(tensors, part, {"step": str(step), "numbers": json.dumps(numbers)})
         _sync(part)
-        os.replace(part, path)
-        _sync(folder)  # its name must outlast a power cut, too
-    finally:
-        part.unlink(missing_ok=True)
+    _sync(folder)  # its name must outlast a power cut, too
     for old in checkpoints(folder)[: -max(keep, 1)]:
         old.unlink()
     return path

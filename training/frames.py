@@ -17,7 +17,7 @@ from tqdm import tqdm
 from masa_core.commands.interrupt import StopOnSignal
 from masa_core.io import Source, SourceError, open_source
 from masa_core.io.atomic import write_text
-from training.image_files import write_image
+from masa_core.io.image_files import write_image
 
 _DESCRIPTION = """\
 Take frames out of each SOURCE (a video file, a folder of images, or a rosbag2) and write

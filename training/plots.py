@@ -12,7 +12,6 @@ the first two principal components, of embeddings of unit length; one colour an 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -31,7 +30,7 @@ from matplotlib.axes import Axes
 from masa_core import load_model
 from masa_core.evaluation.errors import FormatError
 from masa_core.io import SourceError
-from masa_core.io.atomic import part_path
+from masa_core.io.atomic import whole_file
 from masa_core.runtime import Model, ModelError
 from masa_core.runtime.fit import prepare
 from masa_core.runtime.ort import OrtModel
@@ -149,10 +148,9 @@ def draw(out: Path, ids: NDArray[np.int64], embeddings: dict[str, NDArray[np.flo
         _scatter(row[0], f"{title}, t-SNE", tsne.fit_transform(reduced), colours, names)
         share = f"{pca.fit(unit).explained_variance_ratio_.sum():.0%} of the variance"
         _scatter(row[1], f"{title}, PCA ({share})", pca.transform(unit), colours, names)
-    part = part_path(out)
-    figure.savefig(part, dpi=110)
+    with whole_file(out) as part:
+        figure.savefig(part, dpi=110)
     pyplot.close(figure)
-    os.replace(part, out)
 
 
 def _scatter(

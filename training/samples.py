@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from training.image_files import read_image
+from masa_core.io.image_files import read_image
 from training.index import Index
 from training.sa1b import Segments, read_segments
 

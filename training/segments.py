@@ -13,8 +13,8 @@ import numpy as np
 from tqdm import tqdm
 
 from masa_core.commands.interrupt import StopOnSignal
+from masa_core.io.image_files import read_image
 from masa_core.runtime import ModelError
-from training.image_files import read_image
 from training.sa1b import EMPTY_MASK, Segments, read_segments, write_segments
 from training.teachers import Found, Teacher
 from training.walk import walk

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from masa_core.io.image_files import write_image
 from training.config import read_config
-from training.image_files import write_image
 from training.index import ImageFolder, Index, open_index
 from training.pair_picture import draw_pair, sheet
 from training.samples import read_sample

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from masa_core.evaluation.bdd_labels import CLASSES
 from masa_core.evaluation.results import CategoryIds, VideoTracks, paint
-from masa_core.io.atomic import AtomicText, part_path
+from masa_core.io.atomic import AtomicText
+from masa_core.io.image_files import write_image
 
 _KITTI_CLASSES = {"car": 1, "pedestrian": 2, "person": 2}
 _MOST_BITMASK_IDS = 0xFFFF
@@ -39,7 +37,8 @@ def write_bitmasks(folder: Path, videos: Iterable[VideoTracks], classes: Sequenc
                 # OpenCV's order: blue, green, red, alpha
                 image[owner == row] = (number >> 8, 0, category, number & 255)
             path = folder / video.name / f"{Path(frame_name).stem}.png"
-            _write_png(path, image)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_image(path, image)
     categories.warn(folder)
 
 
@@ -74,11 +73,3 @@ def _number(ids: dict[int, int], track: int, most: int, video: str) -> int:
     if number > most:
         raise ValueError(f"video {video} has more than the {most} tracks that the format can name")
     return number
-
-
-def _write_png(path: Path, image: NDArray[np.uint8]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = part_path(path)
-    if not cv2.imwrite(str(part), image):
-        raise OSError(f"{path} cannot be written")
-    os.replace(part, path)

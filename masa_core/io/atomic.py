@@ -1,8 +1,10 @@
-"""Text files that appear under their names only when they are whole."""
+"""Files that appear under their names only when they are whole."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TextIO
@@ -11,6 +13,17 @@ from typing import TextIO
 def part_path(path: Path) -> Path:
     """Where to write what `path` will be: in the same folder, with the same suffix."""
     return path.with_name(f".{path.stem}.part-{os.getpid()}{path.suffix}")
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Where to write what `path` will be when the block has ended without an error."""
+    part = part_path(path)
+    try:
+        yield part
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -6,9 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import cv2
-import numpy as np
-
+from masa_core.io.image_files import read_image
 from masa_core.io.source import Source, SourceError, SourceFrame
 
 IMAGE_SUFFIXES = frozenset(
@@ -46,16 +44,11 @@ class FolderSource(Source):
         for index, file in enumerate(self._files):
             stamp_ns = round(index * 1e9 / self.fps)
             try:
-                # Not cv2.imread: it cannot open every file name that the system allows.
-                data = np.fromfile(file, np.uint8)
-                image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
-            except (OSError, cv2.error) as error:
-                self.count_unreadable("file", f"{file}: {error}")
+                image = read_image(file)
+            except (OSError, ValueError) as error:
+                self.count_unreadable("file", str(error))
                 continue
-            if image is None:
-                self.count_unreadable("file", f"{file} is not an image that can be decoded")
-                continue
-            yield SourceFrame(np.asarray(image, np.uint8), stamp_ns, file.name, index)
+            yield SourceFrame(image, stamp_ns, file.name, index)
 
 
 def _is_image(file: Path) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import yaml
 from safetensors.torch import save_file
 from torch import Tensor
 
-from masa_core.io.atomic import write_text
+from masa_core.io.atomic import whole_file, write_text
 from masa_core.models.checkpoints import check_fit, read
 from masa_core.models.weights import PUBLISHED
 from masa_core.models.zoo import MODELS, build
@@ -34,10 +33,9 @@ def convert(source: Path, folder: Path, name: str | None = None) -> Path:
     kept = {key: tensor for key, tensor in state.items() if key not in report.ignored}
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"{name}.safetensors"
-    part = target.with_suffix(".part")
-    # Tensors of a checkpoint may share memory or be strided, which safetensors does not take.
-    save_file({key: tensor.contiguous().clone() for key, tensor in kept.items()}, part)
-    os.replace(part, target)
+    with whole_file(target) as part:
+        # Tensors of a checkpoint may share memory or be strided, which safetensors does not take.
+        save_file({key: tensor.contiguous().clone() for key, tensor in kept.items()}, part)
     card = _card(name, source, target, kept)
     write_text(target.with_suffix(".yaml"), yaml.safe_dump(card, sort_keys=False))
     return target

@@ -11,7 +11,6 @@ weights and the bundle lie in --out; what is there already is not made again.
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import time
 from collections.abc import Sequence
@@ -21,7 +20,7 @@ import numpy as np
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from masa_core.io.atomic import part_path
+from masa_core.io.atomic import whole_file
 from training.heads.bundle_file import describe_heads
 from training.heads.draw import SegmentRow, drawn_segments
 from training.heads.export import export_masks, export_proposals
@@ -89,10 +88,8 @@ def _pool(
 
 
 def _save(head: nn.Module, path: Path) -> None:
-    """The file appears when it is whole."""
-    part = part_path(path)
-    save_file({name: value.contiguous() for name, value in head.state_dict().items()}, part)
-    os.replace(part, path)
+    with whole_file(path) as part:
+        save_file({name: value.contiguous() for name, value in head.state_dict().items()}, part)
 
 
 def _images(data: list[str], leave_out: str) -> list[Path]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +14,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
-from masa_core.io.atomic import part_path
+from masa_core.io.atomic import whole_file
 from training.heads.mask_head import CUT, MaskHead
 from training.heads.pool import TAPS
 from training.heads.proposal_head import LEVELS, ProposalHead, boxes_of, cells, select
@@ -92,9 +91,8 @@ def _export(
     assert program is not None
     model = halved(program.model_proto)
     onnx.checker.check_model(model, full_check=True)
-    part = part_path(path)
-    part.write_bytes(model.SerializeToString())
-    os.replace(part, path)
+    with whole_file(path) as part:
+        part.write_bytes(model.SerializeToString())
 
 
 def halved(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from masa_core.io.atomic import part_path
+from masa_core.io.atomic import whole_file
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:
@@ -26,15 +25,13 @@ def read_image(path: Path) -> NDArray[np.uint8]:
 
 
 def write_image(path: Path, image: NDArray[np.uint8]) -> None:
-    """Writes what the suffix says (a JPEG of quality 95); it appears when it is whole."""
+    """Writes what the suffix says (a JPEG of quality 95); it appears when it is whole.
+
+    Raises OSError.
+    """
     jpeg = path.suffix.lower() in (".jpg", ".jpeg")
     coded, data = cv2.imencode(path.suffix, image, [cv2.IMWRITE_JPEG_QUALITY, 95] if jpeg else [])
     if not coded:
         raise OSError(f"{path} cannot be coded")
-    part = part_path(path)
-    try:
+    with whole_file(path) as part:
         part.write_bytes(data.tobytes())
-        os.replace(part, path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
