@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from masa_core.masks import decode_mask
+from training.views.geometric import shifted
 from training.views.view import View
 
 Image = NDArray[np.uint8]
@@ -69,17 +70,13 @@ def _where(view: View, row: int) -> Image:
     mask, where = view.masks[row], np.ones((height, width), np.uint8)
     if mask.width:
         # cv2 counts from the middle of the first pixel, boxes from its corner.
-        to_view = _shift(-0.5, -0.5) @ view.to_view[row] @ _shift(mask.x + 0.5, mask.y + 0.5)
+        to_view = shifted(-0.5, -0.5) @ view.to_view[row] @ shifted(mask.x + 0.5, mask.y + 0.5)
         crop = decode_mask(mask).astype(np.uint8)
         cv2.warpAffine(crop, to_view[:2], (width, height), where, cv2.INTER_NEAREST)
     inside = np.zeros((height, width), np.uint8)
     x1, y1, x2, y2 = view.clipped()[row].round().astype(int)
     inside[y1:y2, x1:x2] = 1
     return where * inside
-
-
-def _shift(x: float, y: float) -> NDArray[np.float64]:
-    return np.array([[1.0, 0, x], [0, 1, y], [0, 0, 1]])
 
 
 def _draw(view: View, shown: list[int], colours: list[tuple[int, int, int]]) -> Image:

@@ -28,7 +28,6 @@ class VideoSource(Source):
         super().__init__()
         if path.suffix.lower() in IMAGE_SUFFIXES:
             raise SourceError(f"{path} is a single image: give the folder that holds the images")
-        self._path = path
         # Absolute, or FFmpeg takes "a:b.mp4" for an address; FFmpeg only, or OpenCV takes
         # "a%02d.mp4" for a pattern.
         self._capture = cv2.VideoCapture(str(path.resolve()), cv2.CAP_FFMPEG)

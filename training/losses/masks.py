@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from masa_core.masks import decode_mask
+from training.views.geometric import shifted
 from training.views.view import View
 
 _FINEST = 8  # samples a cell and axis, at most
@@ -32,7 +33,7 @@ def mask_targets(
         mask = view.masks[row]
         if mask.width and mask.height and (box[2:] > box[:2]).all():
             crop = decode_mask(mask).astype(np.uint8) * 255
-            to_crop = _shift(-mask.x, -mask.y) @ np.linalg.inv(view.to_view[row])
+            to_crop = shifted(-mask.x, -mask.y) @ np.linalg.inv(view.to_view[row])
             target[:] = _read(crop, to_crop, box.astype(np.float64), size)
     return targets
 
@@ -64,12 +65,8 @@ def _read(crop: NDArray[np.uint8], to_crop: NDArray, box: NDArray, size: int) ->
     cell = cell / fine
     to_box = np.array([[cell[0], 0, box[0]], [0, cell[1], box[1]], [0, 0, 1]])
     # cv2 counts from the middle of the first pixel, boxes from its corner.
-    matrix = _shift(-0.5, -0.5) @ to_crop @ to_box @ _shift(0.5, 0.5)
+    matrix = shifted(-0.5, -0.5) @ to_crop @ to_box @ shifted(0.5, 0.5)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     read = cv2.warpAffine(crop, matrix[:2], (size * fine, size * fine), flags=flags)
     shares = read.reshape(size, fine, size, fine).mean(axis=(1, 3), dtype=np.float32)
     return shares / np.float32(255)
-
-
-def _shift(x: float, y: float) -> NDArray[np.float64]:
-    return np.array([[1.0, 0, x], [0, 1, y], [0, 0, 1]])

@@ -11,6 +11,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 from numpy.random import RandomState
+from numpy.typing import NDArray
 
 from training.views.settings import ViewSettings
 from training.views.view import View
@@ -86,6 +87,6 @@ def pad(view: View, size: int) -> View:
     return replace(view, image=canvas)
 
 
-def shifted(x: float, y: float) -> np.ndarray:
+def shifted(x: float, y: float) -> NDArray[np.float64]:
     """(3, 3) matrix of a shift."""
     return np.array([[1.0, 0, x], [0, 1, y], [0, 0, 1]])
