@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from masa_core.io.bag import BagReader
-from masa_core.io.bag_source import header_stamp_ns
 from masa_core.io.bag_writer import TRACKS_TOPIC
+from masa_core.io.message_stamps import header_stamp_ns
 from masa_core.io.track_messages import tracks_of
 from masa_core.structures import Tracks
 

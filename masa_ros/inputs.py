@@ -14,6 +14,7 @@ from sensor_msgs.msg import CompressedImage, Image
 
 from masa_core.io.detection_messages import Row, masa_rows, vision_rows
 from masa_core.io.image_decoding import decode_compressed, decode_image
+from masa_core.io.message_stamps import header_stamp_ns
 from masa_ros.intake import Intake
 from masa_ros.outputs import HAS_VISION_MSGS
 from masa_ros.parameters import Settings
@@ -60,7 +61,7 @@ class Inputs:
             self._node,
             self._image_type,
             self.image_topic,
-            lambda message: intake.add_image(stamp_ns(message), message),
+            lambda message: intake.add_image(header_stamp_ns(message), message),
             _qos(settings.image_reliability, settings.image_depth),
             statistics.undelivered,
         )
@@ -68,7 +69,7 @@ class Inputs:
             self._detections = self._node.create_subscription(
                 self._detections_type,
                 self._prefix + "detections",
-                lambda message: intake.add_detections(stamp_ns(message), message),
+                lambda message: intake.add_detections(header_stamp_ns(message), message),
                 _qos(settings.detections_reliability, _DETECTIONS_DEPTH),
             )
 
@@ -113,12 +114,6 @@ class Inputs:
         own = (self._node.get_name(), self._node.get_namespace())
         found = self._node.get_publishers_info_by_topic(topic)
         return any((info.node_name, info.node_namespace) != own for info in found)
-
-
-def stamp_ns(message: Any) -> int:
-    """The stamp in a message's header, nanoseconds."""
-    stamp = message.header.stamp
-    return int(stamp.sec) * 1_000_000_000 + int(stamp.nanosec)
 
 
 def _qos(reliability: str, depth: int) -> QoSProfile:

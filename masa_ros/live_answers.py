@@ -11,7 +11,7 @@ from masa_core.evaluation.bag.answers import Answer
 from masa_core.evaluation.bag.camera import Camera
 from masa_core.evaluation.bag.run import ImageTiming
 from masa_core.io.bag import BagReader
-from masa_core.io.bag_source import header_stamp_ns
+from masa_core.io.message_stamps import header_stamp_ns
 from masa_core.io.track_messages import tracks_of
 from masa_ros.demo_report import DIAGNOSTICS_TOPIC, lost_by_cause
 

@@ -15,6 +15,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from masa_core.tracking.association import unit
 from training.embedding.fit import Moments, discriminant
 from training.sightings import Sightings
 
@@ -76,10 +77,6 @@ def self_retrieval(things: Sequence[Sightings], layer: Callable[[Rows], Rows]) -
         if rivals:
             right.append(firsts[i] @ lasts[i] > (lasts[rivals] @ firsts[i]).max())
     return float(np.mean(right)) if right else float("nan")
-
-
-def unit(rows: Rows) -> Rows:
-    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
 
 
 def append(graph: onnx.ModelProto, layer: Layer) -> onnx.ModelProto:

@@ -35,6 +35,7 @@ from masa_core.runtime import Model, ModelError
 from masa_core.runtime.fit import prepare
 from masa_core.runtime.ort import OrtModel
 from masa_core.runtime.session import open_session
+from masa_core.tracking.association import unit
 from training.clip import Clip, open_clip
 from training.retrieval import Embed, of_model
 
@@ -140,14 +141,14 @@ def draw(out: Path, ids: NDArray[np.int64], embeddings: dict[str, NDArray[np.flo
         len(embeddings), 2, figsize=(11, 5 * len(embeddings)), squeeze=False, layout="constrained"
     )
     for row, (title, values) in zip(axes, embeddings.items(), strict=True):
-        unit = values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-12)
-        perplexity = min(30.0, (len(unit) - 1) / 3)
+        values = unit(values)
+        perplexity = min(30.0, (len(values) - 1) / 3)
         tsne = TSNE(perplexity=perplexity, init="pca", random_state=SEED)
         pca = PCA(2, random_state=SEED)
-        reduced = PCA(min(50, *unit.shape), random_state=SEED).fit_transform(unit)
+        reduced = PCA(min(50, *values.shape), random_state=SEED).fit_transform(values)
         _scatter(row[0], f"{title}, t-SNE", tsne.fit_transform(reduced), colours, names)
-        share = f"{pca.fit(unit).explained_variance_ratio_.sum():.0%} of the variance"
-        _scatter(row[1], f"{title}, PCA ({share})", pca.transform(unit), colours, names)
+        share = f"{pca.fit(values).explained_variance_ratio_.sum():.0%} of the variance"
+        _scatter(row[1], f"{title}, PCA ({share})", pca.transform(values), colours, names)
     with whole_file(out) as part:
         figure.savefig(part, dpi=110)
     pyplot.close(figure)

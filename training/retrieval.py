@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from masa_core import load_model
 from masa_core.runtime import Model
 from masa_core.runtime.crops import cut_crops
+from masa_core.tracking.association import unit
 from training.clip import Clip, add_clips, open_clip
 
 GAPS_S = (0.5, 2.5, 10.0)
@@ -84,7 +85,7 @@ def rank_one(
     nearest to ``gap_s`` later, within an eighth of the gap or 0.1 s (drives are labelled five times
     a second). NaN where there is no such pair.
     """
-    queries, gallery = _unit(queries), _unit(gallery)
+    queries, gallery = unit(queries), unit(gallery)
     right = []
     for number, time_s in enumerate(looks.times_s):
         away = np.abs(looks.times_s - time_s - gap_s)
@@ -127,10 +128,6 @@ def histogram(frame_bgr: NDArray[np.uint8], boxes_xyxy: NDArray[np.float32]) -> 
         counts = [np.bincount(stripe.ravel(), minlength=np.prod(BINS)) for stripe in stripes]
         found.append(np.sqrt(np.concatenate([c / c.sum() for c in counts])))
     return np.array(found, np.float32).reshape(len(boxes), -1)
-
-
-def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
 
 
 def main() -> None:

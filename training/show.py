@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from masa_core.commands.options import positive
 from masa_core.io.image_files import write_image
 from training.config import read_config
 from training.index import ImageFolder, Index, open_index
@@ -68,13 +69,6 @@ def _draw(index: Index, rng: np.random.RandomState) -> tuple[int, View]:
     raise ValueError(f"{_TRIES} images in a row cannot be read; the last: {problem}")
 
 
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError(text)
-    return number
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m training.show",
@@ -86,10 +80,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--segments", type=Path, help="where the JSON files are, if elsewhere")
     parser.add_argument("--config", type=Path, help="of a training, for the transforms in it")
     parser.add_argument("--alone", action="store_true", help="mix no second image in")
-    parser.add_argument("--pairs", type=_count, default=6)
-    parser.add_argument("--columns", type=_count, default=2)
-    parser.add_argument("--size", type=_count, default=448, help="px a side of a view")
-    parser.add_argument("--instances", type=_count, default=12, help="at most, of each pair")
+    parser.add_argument("--pairs", type=positive, default=6)
+    parser.add_argument("--columns", type=positive, default=2)
+    parser.add_argument("--size", type=positive, default=448, help="px a side of a view")
+    parser.add_argument("--instances", type=positive, default=12, help="at most, of each pair")
     parser.add_argument("--seed", type=int, default=0)
     return parser
 

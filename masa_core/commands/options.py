@@ -176,6 +176,14 @@ def _load(args: argparse.Namespace, name: str) -> Model:
     )
 
 
+def positive(text: str) -> int:
+    """Of an option that takes a whole number from 1 on. Raises ValueError."""
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
+
+
 def _number_or_text(text: str) -> bool | int | float | str:
     if text.lower() in ("true", "false"):
         return text.lower() == "true"

@@ -16,7 +16,12 @@ from masa_core.commands.given_detections import (
     open_detections,
 )
 from masa_core.commands.interrupt import StopOnSignal
-from masa_core.commands.options import add_pipeline_options, load_pipeline, tracker_config
+from masa_core.commands.options import (
+    add_pipeline_options,
+    load_pipeline,
+    positive,
+    tracker_config,
+)
 from masa_core.commands.track_outputs import Outputs, add_output_options, check_output_options
 from masa_core.commands.track_tally import Tally
 from masa_core.io import Source, SourceError, SourceFrame, open_source
@@ -48,7 +53,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("source", type=Path, metavar="SOURCE")
     parser.add_argument("--topic", help="of the images in a bag; needed where it has several")
     parser.add_argument("--fps", type=float, help="of a folder of images (default: 30)")
-    parser.add_argument("--max-frames", type=_positive, metavar="N", help="stop after N frames")
+    parser.add_argument("--max-frames", type=positive, metavar="N", help="stop after N frames")
     parser.add_argument(
         "--progress", action="store_true", help="show the bar even if this is not a terminal"
     )
@@ -166,10 +171,3 @@ def _track(
             tally.add(tracks, pipeline.timings)
             bar.update()
     return False
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError(text)
-    return number

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from masa_core.commands import CommandError
 from masa_core.commands.given_detections import add_detection_options
 from masa_core.commands.interrupt import StopOnSignal
-from masa_core.commands.options import add_pipeline_options, tracker_settings
+from masa_core.commands.options import add_pipeline_options, positive, tracker_settings
 from masa_core.commands.truth_options import add_truth_options
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "that --set does not fix, in ranges around their defaults)",
     )
     parser.add_argument(
-        "--trials", type=_positive, default=100, metavar="N", help="of each search (default: 100)"
+        "--trials", type=positive, default=100, metavar="N", help="of each search (default: 100)"
     )
     parser.add_argument(
         "--objective",
@@ -170,10 +170,3 @@ def _search(
     ]
     hashes = {drive.name: dict(drive.sha256) for drive in drives}
     return Outcome(space, args.objective, best.values, best.trials, bags, hashes, args.seed)
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError(text)
-    return number

@@ -7,9 +7,9 @@ from collections.abc import Collection
 from pathlib import Path
 
 from masa_core.io.bag import BagReader
-from masa_core.io.bag_source import header_stamp_ns
 from masa_core.io.class_names import ClassNames
 from masa_core.io.detection_messages import Row, masa_rows, usable_detections, vision_rows
+from masa_core.io.message_stamps import header_stamp_ns
 from masa_core.io.source import SourceError, SourceFrame
 from masa_core.structures import Detections
 from masa_core.wording import nearest

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from masa_core.io.bag import BagReader
 from masa_core.io.epochs import Epochs
 from masa_core.io.folder import DEFAULT_FPS
 from masa_core.io.image_decoding import ImageError, decode_compressed, decode_image
+from masa_core.io.message_stamps import header_stamp_ns
 from masa_core.io.source import Source, SourceError, SourceFrame
 from masa_core.wording import nearest
 
@@ -82,12 +82,6 @@ class BagSource(Source):
             return DEFAULT_FPS
         gap_ns = float(np.median(gaps_ns)) if len(gaps_ns) else 0.0
         return 1e9 / gap_ns if gap_ns > 0 else DEFAULT_FPS
-
-
-def header_stamp_ns(message: Any) -> int:
-    """Stamp of a ROS message with a header, 0 where it was not set."""
-    stamp = message.header.stamp
-    return int(stamp.sec) * 1_000_000_000 + int(stamp.nanosec)
 
 
 def _image_topic(reader: BagReader, topic: str | None) -> str:

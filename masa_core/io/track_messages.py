@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from masa_core.io.class_names import ClassNames
+from masa_core.io.message_stamps import time_ns
 from masa_core.structures import Mask, Tracks
 
 TRACK_ARRAY = "masa_ros/msg/TrackArray"
@@ -90,11 +91,7 @@ def tracks_of(message: Any) -> Tracks:
         states=np.array([row.state for row in rows], np.uint8),
         masks=masks if any(mask.width for mask in masks) else None,
         ages=np.array([row.age for row in rows], np.int64),
-        first_seen_ns=np.array([_stamp_ns(row.first_seen) for row in rows], np.int64),
-        last_seen_ns=np.array([_stamp_ns(row.last_seen) for row in rows], np.int64),
+        first_seen_ns=np.array([time_ns(row.first_seen) for row in rows], np.int64),
+        last_seen_ns=np.array([time_ns(row.last_seen) for row in rows], np.int64),
         velocities=np.array(velocities, np.float32).reshape(-1, 2),
     )
-
-
-def _stamp_ns(stamp: Any) -> int:
-    return int(stamp.sec) * 1_000_000_000 + int(stamp.nanosec)

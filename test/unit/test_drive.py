@@ -18,8 +18,8 @@ from masa_core.evaluation import evaluate
 from masa_core.evaluation.drive import Backdrop, DriveSettings, drive_frames, write_drive
 from masa_core.io import open_source
 from masa_core.io.bag import BagReader
-from masa_core.io.bag_source import header_stamp_ns
 from masa_core.io.coco_rle import from_coco_rle
+from masa_core.io.message_stamps import header_stamp_ns
 from masa_core.masks import paste_mask
 from masa_core.structures import Mask
 

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from masa_core.evaluation.bag.stamps import usual_period_ns
 from masa_core.io.bag import BagReader
-from masa_core.io.bag_source import BagSource, header_stamp_ns
+from masa_core.io.bag_source import BagSource
+from masa_core.io.message_stamps import header_stamp_ns
 from masa_core.io.source import SourceError
 
 

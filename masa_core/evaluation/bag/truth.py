@@ -14,7 +14,7 @@ from masa_core.evaluation.bag.truth_kitti import KITTI_HZ, read_kitti_truth
 from masa_core.evaluation.errors import FormatError
 from masa_core.evaluation.formats_scalabel import FrameLabels, read_scalabel
 from masa_core.io.bag import BagReader
-from masa_core.io.bag_source import header_stamp_ns
+from masa_core.io.message_stamps import header_stamp_ns
 from masa_core.io.source import SourceError
 from masa_core.io.track_messages import TRACK_ARRAY, tracks_of
 from masa_core.wording import nearest
