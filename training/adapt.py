@@ -101,9 +101,8 @@ def gather(
         with opened as source:
             frames = tqdm(source, path.name, source.length, unit="frame", disable=None)
             things += sightings(model, frames, seed)
-            for reason, count in source.unreadable.items():
-                text = f"{count} frames left out ({reason}): {source.examples[reason]}"
-                print(text, file=sys.stderr)
+            for loss in source.losses():
+                print(loss, file=sys.stderr)
     return things
 
 

@@ -77,8 +77,8 @@ def _take(source: Source, path: Path, out: Path, settings: Settings, stop: StopO
         return
     write_text(mark, json.dumps(origin))
     tally = take_frames(source, out, settings, stop)
-    for reason, count in source.unreadable.items():
-        print(f"{count} frames left out ({reason}): {source.examples[reason]}", file=sys.stderr)
+    for loss in source.losses():
+        print(loss, file=sys.stderr)
     state = "stopped" if stop.number is not None else "finished"
     print(f"{source.name}: {state}, {tally.kept} frames kept, {tally.alike} alike left out")
     if stop.number is None:

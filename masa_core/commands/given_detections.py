@@ -4,32 +4,16 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
 from masa_core.commands import CommandError
 from masa_core.io import Source, SourceFrame
 from masa_core.io.class_names import ClassNames
+from masa_core.io.joined import GivenDetections
 from masa_core.io.public_detections import PublicDetections, read_detections
 from masa_core.pipeline import labels_of
 from masa_core.structures import Detections
-
-
-class GivenDetections(Protocol):
-    """names: of the labels. They may be learned on the way."""
-
-    names: ClassNames
-
-    def at(self, frame: SourceFrame) -> Detections | None:
-        """What is to be tracked in a frame; None where the frame is to be left out."""
-        ...
-
-    def losses(self, source_ended: bool) -> list[str]:
-        """What could not be used, in sentences. source_ended: whether every frame was asked for."""
-        ...
-
-    def close(self) -> None: ...
 
 
 def add_detection_options(parser: argparse.ArgumentParser) -> None:

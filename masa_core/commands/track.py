@@ -10,11 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from masa_core.commands import CommandError
-from masa_core.commands.given_detections import (
-    GivenDetections,
-    add_detection_options,
-    open_detections,
-)
+from masa_core.commands.given_detections import add_detection_options, open_detections
 from masa_core.commands.interrupt import StopOnSignal
 from masa_core.commands.options import (
     add_pipeline_options,
@@ -26,6 +22,7 @@ from masa_core.commands.track_outputs import Outputs, add_output_options, check_
 from masa_core.commands.track_tally import Tally
 from masa_core.io import Source, SourceError, SourceFrame, open_source
 from masa_core.io.class_names import ClassNames
+from masa_core.io.joined import GivenDetections, joined
 from masa_core.pipeline import MasaPipeline
 from masa_core.runtime import ModelError
 from masa_core.structures import Detections
@@ -94,7 +91,7 @@ def _run(
     with StopOnSignal() as stop:
         try:
             with outputs:
-                work = _joined(source, detections)
+                work = joined(source, detections)
                 ended = _track(args, work, source.length, pipeline, outputs, tally, stop)
                 if ended:
                     outputs.source_ended()
@@ -102,7 +99,10 @@ def _run(
             stop.number = signal.SIGINT
         except (SourceError, ModelError, OSError) as error:
             problem = str(error)
-    for loss in _losses(source, outputs) + (detections.losses(ended) if detections else []):
+    losses = source.losses()
+    losses += [f"{topic} was not copied: {reason}" for topic, reason in outputs.not_copied.items()]
+    losses += detections.losses(ended) if detections is not None else []
+    for loss in losses:
         print(loss, file=sys.stderr)
     if tally.frames:
         written = [str(path) for path in outputs.paths]
@@ -115,28 +115,6 @@ def _run(
     if not tally.frames:
         raise CommandError(f"not one frame of {args.source} could be read; nothing was written")
     return 0
-
-
-def _losses(source: Source, outputs: Outputs) -> list[str]:
-    return [
-        f"{count} frames left out ({reason}): {source.examples[reason]}"
-        for reason, count in source.unreadable.items()
-    ] + [f"{topic} was not copied: {reason}" for topic, reason in outputs.not_copied.items()]
-
-
-def _joined(
-    source: Source, detections: GivenDetections | None
-) -> Iterator[tuple[SourceFrame, Detections | None]]:
-    """The frames with what is to be tracked in them, None where the model finds it."""
-    for frame in source:
-        found = None
-        if detections is not None:
-            found = detections.at(frame)
-            if found is None:
-                text = f"no message has the stamp of frame {frame.name}"
-                source.count_unreadable("no detections", text)
-                continue
-        yield frame, found
 
 
 def _track(

@@ -35,10 +35,7 @@ def track_bag(args: argparse.Namespace, truth: Truth) -> Run:
         answers, speed = track_offline(
             source, pipeline, names.words, detections, truth.images, progress
         )
-        losses = [
-            f"{count} images left out ({reason}): {source.examples[reason]}"
-            for reason, count in source.unreadable.items()
-        ]
+        losses = source.losses()
         losses += detections.losses(source_ended=True) if detections is not None else []
     return Run(
         mode="offline",

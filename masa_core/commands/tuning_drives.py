@@ -16,6 +16,7 @@ from masa_core.commands.options import load_pipeline
 from masa_core.commands.truth_options import renamed, truth_options, truth_source
 from masa_core.io import open_source
 from masa_core.io.class_names import ClassNames
+from masa_core.io.joined import joined
 from masa_core.tracking import TrackerConfig
 from masa_core.tracking.presets import DEFAULT_PRESET
 
@@ -126,12 +127,10 @@ def _fill(args: argparse.Namespace, bag: Path, cache: Path) -> None:
         pipeline.tracker = writer  # type: ignore[assignment] # it takes what a tracker takes
         try:
             hide = False if args.progress else None
-            for frame in tqdm(
-                source, total=source.length, unit="frame", desc=bag.name, disable=hide
+            work = joined(source, detections)
+            for frame, found in tqdm(
+                work, total=source.length, unit="frame", desc=bag.name, disable=hide
             ):
-                found = None if detections is None else detections.at(frame)
-                if found is None and detections is not None:
-                    continue  # as in evaluate-bag, which counts it
                 writer.image = frame.index
                 pipeline.step(frame.image, frame.stamp_ns, found)
             writer.close(list(names.words))

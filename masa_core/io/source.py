@@ -68,6 +68,13 @@ class Source:
         self.unreadable[reason] += 1
         self.examples.setdefault(reason, message)
 
+    def losses(self) -> list[str]:
+        """What was left out, in sentences."""
+        return [
+            f"{count} frames left out ({reason}): {self.examples[reason]}"
+            for reason, count in self.unreadable.items()
+        ]
+
     def count_missing(self, given: int) -> None:
         """Counts the frames that the source promised and that did not come."""
         promised = self.length or 0

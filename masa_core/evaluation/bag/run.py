@@ -5,22 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from masa_core.evaluation.bag.answers import Answer, answer_of
-from masa_core.io.source import Source, SourceFrame
+from masa_core.io.joined import GivenDetections, joined
+from masa_core.io.source import Source
 from masa_core.pipeline import MasaPipeline
-from masa_core.structures import Detections
-
-
-class GivenDetections(Protocol):
-    """Boxes from elsewhere."""
-
-    def at(self, frame: SourceFrame) -> Detections | None:
-        """Those of a frame, None where there is no word of it."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -72,14 +64,8 @@ def track_offline(
     wanted, answers, steps_s = set(labelled), {}, []
     epoch, begin = 0, time.perf_counter()
     hide = None if progress is None else not progress
-    for frame in tqdm(source, total=source.length, unit="frame", disable=hide):
-        found = None
-        if detections is not None:
-            found = detections.at(frame)
-            if found is None:
-                reason = f"no message has the stamp of frame {frame.name}"
-                source.count_unreadable("no detections", reason)
-                continue
+    work = joined(source, detections)
+    for frame, found in tqdm(work, total=source.length, unit="frame", disable=hide):
         if frame.epoch != epoch:
             pipeline.reset()
             epoch = frame.epoch
