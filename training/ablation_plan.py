@@ -25,8 +25,7 @@ class Row:
     says: str
     settings: tuple[str, ...] = ()
     reference: str = ""
-    steps: int = 0  # 0: as many as the others; of seeds, too
-    seeds: int = 0
+    steps: int = 0  # 0: as many as the others
     one_size: bool = False
 
     def __post_init__(self) -> None:
@@ -67,16 +66,14 @@ class Plan:
                 raise ValueError(f"there is no row {name!r}{nearest(name, list(self.rows))}")
 
     def jobs(self, names: Sequence[str], seeds: Sequence[int]) -> list[tuple[str, int]]:
-        """Which row is to be trained with which seed, in order; those of fewer seeds come last."""
+        """Which row is to be trained with which seed, in order; references once."""
         rows = {name: self.rows[name] for name in self.rows if name in names}
-        few = {name: row for name, row in rows.items() if row.seeds}
-        jobs = [
+        return [
             (name, seed)
             for number, seed in enumerate(seeds)
             for name, row in rows.items()
-            if name not in few and not (row.reference and number)
+            if not (row.reference and number)
         ]
-        return jobs + [(name, seed) for name, row in few.items() for seed in seeds[: row.seeds]]
 
     def config(self, name: str, seed: int, steps: int, folders: list[str], out: Path) -> Config:
         """The training run of a row. Raises ConfigError where its settings make none."""

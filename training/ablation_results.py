@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from masa_core.io.atomic import write_text
+from masa_core.wording import flat
 from training.ablation_plan import Plan
 from training.config import Config
 from training.retrieval import GAPS_S
@@ -37,7 +38,7 @@ class Results:
     def check(self, configs: Mapping[Job, Config]) -> None:
         """Raises ValueError where a run of these has results already, with other settings."""
         for job, config in configs.items():
-            wanted = _lines(_settings(config))
+            wanted = _lines(decisive(config))
             found = _lines(self._runs[job]["settings"]) if job in self._runs else wanted
             if found != wanted:
                 raise ValueError(
@@ -50,7 +51,7 @@ class Results:
         return clip in self._runs.get(job, {"rank_1": {}})["rank_1"]
 
     def add(self, job: Job, config: Config, clip: str, rank_1: dict[str, list[float]]) -> None:
-        new = {"row": job[0], "seed": job[1], "settings": _settings(config), "rank_1": {}}
+        new = {"row": job[0], "seed": job[1], "settings": decisive(config), "rank_1": {}}
         self._runs.setdefault(job, new)["rank_1"][clip] = rank_1
         write_text(self.path, json.dumps(list(self._runs.values()), indent=1))
 
@@ -87,21 +88,8 @@ class Results:
         return text
 
 
-def _settings(config: Config) -> dict[str, Any]:
-    """As JSON gives them back: lists for tuples."""
-    settings: dict[str, Any] = json.loads(json.dumps(decisive(config)))
-    return settings
-
-
-def _lines(settings: dict[str, Any], start: str = "") -> set[str]:
-    """ "key.key = value" of each."""
-    found = set()
-    for key, value in settings.items():
-        if isinstance(value, dict):
-            found |= _lines(value, f"{start}{key}.")
-        else:
-            found.add(f"{start}{key} = {value}")
-    return found
+def _lines(settings: Mapping[str, Any]) -> set[str]:
+    return {f"{name} = {value}" for name, value in flat(settings).items()}
 
 
 def _cell(values: Sequence[float]) -> str:

@@ -50,14 +50,14 @@ class Looks:
     dark: NDArray[np.float32]
 
 
-def look(embed: Embed, clip: Clip, every_s: float = EVERY_S, seed: int = 0) -> Looks:
+def look(embed: Embed, clip: Clip) -> Looks:
     """Embeds a clip's true boxes. embed: (frame BGR, (N, 4) boxes xyxy px) to (N, D).
 
     Raises ValueError for a clip without labelled frames.
     """
-    random = np.random.RandomState(seed)
+    random = np.random.RandomState(0)
     times, rows = [], []
-    for number, frame in enumerate(clip.frames(every_s)):
+    for number, frame in enumerate(clip.frames(EVERY_S)):
         times.append(frame.time_s)
         sides = np.tile(frame.boxes[:, 2:] - frame.boxes[:, :2], 2) * np.array([1, 1, -1, -1])
         cut = frame.boxes + random.uniform(0, CUT, frame.boxes.shape) * sides

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ import torch
 from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
 
+from masa_core.wording import flat
 from training import checkpoint
 from training.checkpoint import CheckpointError
 from training.config import Config
@@ -102,7 +104,7 @@ class State:
                 self.learner.train(training)
 
     def _check(self, path: Path, numbers: dict[str, Any]) -> None:
-        own, other = _flat(decisive(self.config)), _flat(numbers["config"])
+        own, other = flat(decisive(self.config)), flat(numbers["config"])
         for key in sorted(own.keys() | other.keys()):
             if own.get(key) != other.get(key):
                 raise CheckpointError(
@@ -117,20 +119,13 @@ class State:
 
 
 def decisive(config: Config) -> dict[str, Any]:
-    """The settings that must be the same for a run to go on as if it had not stopped."""
+    """The settings that must be the same for a run to go on as if it had not stopped.
+
+    As JSON gives them back: lists for tuples.
+    """
     content = asdict(config)
     run = content.pop("run")
     content["run"] = {"seed": run["seed"], "ema": run["ema"]}
     del content["validation"], content["data"]["workers"]
-    return content
-
-
-def _flat(content: dict[str, Any], start: str = "") -> dict[str, Any]:
-    """Nested keys joined by points; lists for tuples, as JSON has them."""
-    flat: dict[str, Any] = {}
-    for key, value in content.items():
-        if isinstance(value, dict):
-            flat |= _flat(value, f"{start}{key}.")
-        else:
-            flat[f"{start}{key}"] = list(value) if isinstance(value, tuple) else value
-    return flat
+    settings: dict[str, Any] = json.loads(json.dumps(content))
+    return settings

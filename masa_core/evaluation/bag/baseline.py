@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from masa_core.evaluation.errors import FormatError
+from masa_core.wording import flat
 
 FORMAT = 1  # of figures.json
 
@@ -118,10 +119,7 @@ def compare(
         for section, name, more in HEADLINES
         if (section, name) in before and (section, name) in after
     ]
-    then, now = (_flat({"mode": r["mode"], **r["configuration"]}) for r in (baseline, report))
-    then["model SHA-256"], now["model SHA-256"] = (
-        str(r["sha256"]["model"]) for r in (baseline, report)
-    )
+    then, now = (_configuration(r) for r in (baseline, report))
     same_mode = baseline["mode"] == report["mode"]  # else one of them has a node's parameters
     names = [name for name in {**then, **now} if same_mode or (name in then and name in now)]
     differing = [
@@ -132,11 +130,7 @@ def compare(
     return Comparison(path, changes, differing, tolerance)
 
 
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    flat: dict[str, str] = {}
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            flat |= _flat(value, f"{prefix}{name}.")
-        else:
-            flat[prefix + name] = str(value)
-    return flat
+def _configuration(report: Mapping[str, Any]) -> dict[str, str]:
+    values = flat({"mode": report["mode"], **report["configuration"]})
+    values["model SHA-256"] = report["sha256"]["model"]
+    return {name: str(value) for name, value in values.items()}

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.torch
 ROWS = {
     "colours": {"says": "colours", "reference": "histogram"},
     "recipe": {"says": "the recipe"},
-    "one": {"says": "frames of one size", "one_size": True, "seeds": 1},
+    "one": {"says": "frames of one size", "one_size": True},
     "still": {"says": "no affine", "settings": ["views.affine=false"]},
 }
 
@@ -90,18 +90,18 @@ def test_an_interrupted_ablation_goes_on(tmp_path: Path, quick, monkeypatch, cap
 
     monkeypatch.setattr(ablation, "retrieval", interrupted)
     assert ablation.main(arguments) == 130
-    assert quick == ["recipe-0", "still-0"]
+    assert quick == ["recipe-0", "one-0"]
     found = json.loads((tmp_path / "out" / "results.json").read_text())
     assert [(run["row"], run["seed"]) for run in found] == [("colours", 0), ("recipe", 0)]
     assert "| colours | - | 100.0 | - | - |" in (tmp_path / "out" / "tables.md").read_text()
     steps = []
     monkeypatch.setattr(train, "_update", lambda *what: steps.append(what) or 1.0)
     assert ablation.main(arguments) == 0
-    assert quick[2:] == ["still-0", "recipe-5", "still-5", "one-0"]
-    assert len(steps) == 3 * 2  # none of still-0, which had only not been judged
+    assert quick[2:] == ["one-0", "still-0", "recipe-5", "one-5", "still-5"]
+    assert len(steps) == 4 * 2  # none of one-0, which had only not been judged
     assert "| no affine | 2 | 100.0 ± 0.0 |" in capsys.readouterr().out
     assert ablation.main(arguments) == 0
-    assert len(quick) == 6  # nothing was left to do
+    assert len(quick) == 7  # nothing was left to do
 
 
 def test_references_need_no_training(tmp_path: Path, quick) -> None:
