@@ -55,10 +55,10 @@ class Results:
         self._runs.setdefault(job, new)["rank_1"][clip] = rank_1
         write_text(self.path, json.dumps(list(self._runs.values()), indent=1))
 
-    def tables(self, plan: Plan, clips: Sequence[str], case: str = "clean") -> str:
+    def tables(self, plan: Plan, clips: Sequence[str]) -> str:
         """Markdown: rank-1 in percent, mean and (from two seeds on) standard deviation over seeds.
 
-        case: of boxes and light, as `retrieval` names them. Rows without a result are left out.
+        Of true boxes in the light of the clip. Rows without a result are left out.
         """
         heads = [
             f"{'' if i else f'{clip}: '}{gap:g} s" for clip in clips for i, gap in enumerate(GAPS_S)
@@ -72,7 +72,7 @@ class Results:
                 if not runs:
                     continue
                 cells = [
-                    _cell([run[clip][case][i] for run in runs if clip in run])
+                    _cell([run[clip]["clean"][i] for run in runs if clip in run])
                     for clip in clips
                     for i in range(len(GAPS_S))
                 ]

@@ -15,22 +15,16 @@ from training.views.view import View
 _FINEST = 8  # samples a cell and axis, at most
 
 
-def mask_targets(
-    view: View, rows: ArrayLike, size: int, boxes: NDArray[np.float32] | None = None
-) -> NDArray[np.float32]:
-    """(R, size, size) float32 share of each cell of a box that the instance covers.
+def mask_targets(view: View, rows: ArrayLike, size: int) -> NDArray[np.float32]:
+    """(R, size, size) float32 share of each cell of its box that an instance covers.
 
-    rows: (R,) instances of the view; a row may come more than once. boxes: (R, 4) xyxy px of the
-    view, where to look for them (a roi, `View.clipped`); their own boxes if not given. An instance
-    goes on outside of the view's image, as its box does.
+    rows: (R,) instances of the view; a row may come more than once. An instance goes on outside of
+    the view's image, as its box does.
     """
     index = np.asarray(rows, np.int64).reshape(-1)
-    where = view.boxes[index] if boxes is None else np.asarray(boxes, np.float32)
-    if where.shape != (len(index), 4):
-        raise ValueError(f"{len(index)} instances need boxes of that number, got {where.shape}")
     targets = np.zeros((len(index), size, size), np.float32)
-    for target, row, box in zip(targets, index, where, strict=True):
-        mask = view.masks[row]
+    for target, row in zip(targets, index, strict=True):
+        mask, box = view.masks[row], view.boxes[row]
         if mask.width and mask.height and (box[2:] > box[:2]).all():
             crop = decode_mask(mask).astype(np.uint8) * 255
             to_crop = shifted(-mask.x, -mask.y) @ np.linalg.inv(view.to_view[row])

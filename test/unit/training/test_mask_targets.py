@@ -90,9 +90,11 @@ def test_targets_show_what_the_view_s_pixels_show(mixed_in: bool, seed: int) -> 
     boxes = view.clipped()
     # In smaller boxes, half a pixel along the edge is more than the tenth that is allowed below.
     rows = np.flatnonzero((boxes[:, 2:] - boxes[:, :2] > 40).all(axis=1))
-    for row, target in zip(rows, mask_targets(view, rows, SIZE, boxes[rows]), strict=True):
-        seen = cut_out(view.image, boxes[row]) > threshold
-        assert (seen & (target > 0.5)).sum() > 0.9 * (seen | (target > 0.5)).sum()
+    for row, target in zip(rows, mask_targets(view, rows, SIZE), strict=True):
+        within = cut_out(np.full_like(view.image, 255), view.boxes[row]) > 254
+        seen = cut_out(view.image, view.boxes[row]) > threshold
+        both, either = (within & f(seen, target > 0.5) for f in (np.logical_and, np.logical_or))
+        assert both.sum() > 0.9 * either.sum()
 
 
 def test_targets_come_in_the_order_that_is_asked_for() -> None:
@@ -103,21 +105,7 @@ def test_targets_come_in_the_order_that_is_asked_for() -> None:
     assert mask_targets(view, [], 7).shape == (0, 7, 7)
 
 
-def test_another_box_sees_another_part() -> None:
-    view = view_of(np.ones((40, 40), bool))
-    wide = np.array([[0, 0, 80, 40], [50, 50, 60, 60], [5, 5, 5, 9]], np.float32)
-    half, outside, empty = mask_targets(view, [0, 0, 0], 8, wide)
-    np.testing.assert_allclose(half[:, :3], 1, atol=0.03)
-    assert not half[:, 5:].any() and not outside.any() and not empty.any()
-
-
 def test_a_segment_without_mask_has_an_empty_target() -> None:
     view = view_of(np.ones((40, 40), bool))
     view.masks = [Mask(0, 0, 0, 0, b"")]
     assert not mask_targets(view, [0], 7).any()
-
-
-def test_boxes_and_rows_must_be_as_many() -> None:
-    view = view_of(np.ones((40, 40), bool))
-    with pytest.raises(ValueError, match="2 instances need boxes"):
-        mask_targets(view, [0, 0], 7, view.boxes)
