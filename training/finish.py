@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import yaml
-from safetensors.torch import save_file
 
-from masa_core.io.atomic import whole_file, write_text
+from masa_core.io.atomic import write_text
+from masa_core.models.checkpoints import write
 from masa_core.runtime.bundle import sha256
 from training.onnx_export import export_bundle
 from training.state import State
@@ -32,10 +32,7 @@ def finish(state: State) -> str:
 def _save(state: State, path: Path) -> None:
     """The published keys, and beside them a YAML that says what they are."""
     model = state.learner.model
-    tensors = {k: v.detach().cpu().contiguous().clone() for k, v in model.state_dict().items()}
-    with whole_file(path) as part:
-        save_file(tensors, part)
-        part.chmod(0o644)  # as other files; safetensors makes it its owner's alone
+    write(model.state_dict(), path)
     card = {
         "model": model.name,
         "file": path.name,

@@ -1,4 +1,4 @@
-"""Weights from files: the published checkpoints, and ours (safetensors beside a YAML)."""
+"""Weights from files and to them: the published checkpoints, and ours (safetensors)."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ from typing import Any
 
 import torch
 import yaml
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from masa_core.io.atomic import whole_file
 from masa_core.runtime.bundle import sha256
 from masa_core.runtime.protocol import ModelError
 
@@ -122,9 +125,6 @@ def read(path: Path) -> dict[str, Tensor]:
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
     card = path.with_suffix(".yaml")
     if card.is_file():
         content = yaml.safe_load(card.read_text(encoding="utf-8"))
@@ -171,3 +171,11 @@ def _inert(name: str) -> type:
             "__setstate__": lambda _self, _state: None,
         },
     )
+
+
+def write(tensors: Mapping[str, Tensor], path: Path) -> None:
+    """A whole safetensors file. The tensors may share memory, be strided, or lie on a GPU."""
+    plain = {key: tensor.detach().cpu().contiguous().clone() for key, tensor in tensors.items()}
+    with whole_file(path) as part:
+        save_file(plain, part)
+        part.chmod(0o644)  # as other files; safetensors makes it its owner's alone

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import torch
 import yaml
-from safetensors.torch import save_file
 from torch import Tensor
 
-from masa_core.io.atomic import whole_file, write_text
-from masa_core.models.checkpoints import check_fit, read
+from masa_core.io.atomic import write_text
+from masa_core.models.checkpoints import check_fit, read, write
 from masa_core.models.weights import PUBLISHED
 from masa_core.models.zoo import MODELS, build
 from masa_core.runtime.bundle import sha256
@@ -33,9 +32,7 @@ def convert(source: Path, folder: Path, name: str | None = None) -> Path:
     kept = {key: tensor for key, tensor in state.items() if key not in report.ignored}
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"{name}.safetensors"
-    with whole_file(target) as part:
-        # Tensors of a checkpoint may share memory or be strided, which safetensors does not take.
-        save_file({key: tensor.contiguous().clone() for key, tensor in kept.items()}, part)
+    write(kept, target)
     card = _card(name, source, target, kept)
     write_text(target.with_suffix(".yaml"), yaml.safe_dump(card, sort_keys=False))
     return target

@@ -7,11 +7,12 @@ import re
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import yaml
-from bag_drives import stamped, truth_frames, write_drive, write_json
-from fakes import ColourModel
+from bag_drives import CAMERA_NS, stamped, truth_frames, write_drive, write_json
+from fakes import START_NS, BagMaker, ColourModel
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -286,6 +287,24 @@ def test_the_model_runs_once_for_each_bag(bags):
     assert json.loads(Path("tuning/tune.json").read_text())["trials"] == 4
     assert tune("--trials", "1", "--classes", "car", "--output", "other") == 0
     assert len(bags) == 4  # other boxes: another cache
+
+
+def test_where_the_clock_goes_back_the_camera_has_not_moved(bags):
+    scene = np.random.default_rng(0).integers(60, 200, (30, 60), np.uint8)
+    scene = cv2.resize(scene, (720, 360), interpolation=cv2.INTER_CUBIC)[..., None].repeat(3, 2)
+    with BagMaker(Path("three")) as bag:
+        for index in range(40):
+            stamp_ns = START_NS + index * CAMERA_NS - (index >= 35) * 5_000_000_000
+            received_ns = START_NS + index * CAMERA_NS
+            seen = scene[:, 6 * index :][:, :480].copy()
+            bag.image("/camera", stamp_ns, seen, received_ns=received_ns)
+    write_json(Path("three/truth.json"), stamped(truth_frames(30)))
+    arguments = ["three", "two", "--space", "space.yaml", "--trials", "1"]
+    assert cli.main(["tune", *arguments]) == 0
+    (path,) = Path("tuning/cache").glob("three-*.npz")
+    across = [frame.camera_motion[0, 2] for frame in read_frames(path)]
+    assert across[0] == across[35] == 0
+    assert across[1:35] + across[36:] == pytest.approx([-6] * 38, abs=0.5)
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import onnx
 
-from masa_core.io.atomic import part_path
+from masa_core.io.atomic import whole_file
 from masa_core.runtime.bundle import read_bundle, sha256
 from training.bundle_file import sections, write_sections
 from training.embedding.form import CROP
@@ -21,9 +20,8 @@ def put_embedding(bundle: Path, graph: onnx.ModelProto, told: str) -> None:
     Raises ModelError where the bundle cannot be read, before or after.
     """
     read_bundle(bundle)
-    part = part_path(bundle / GRAPH)
-    part.write_bytes(graph.SerializeToString())
-    os.replace(part, bundle / GRAPH)
+    with whole_file(bundle / GRAPH) as part:
+        part.write_bytes(graph.SerializeToString())
     before = sections(bundle)
     write_sections(
         bundle,

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from masa_core.io.atomic import part_path
 from masa_core.structures import Detections, Tracks
 
-FORMAT = 2  # 1 had no motion of the camera
+FORMAT = 3  # 1 had no motion of the camera, 2 a wrong one where the clock goes back
 _FRAMES = 256  # of a chunk
 _COLUMNS = ("boxes", "scores", "labels")
 

@@ -41,6 +41,7 @@ def test_convert_writes_weights_and_their_origin(tmp_path, r50):
     assert card["origin_sha256"] == hashlib.sha256(source.read_bytes()).hexdigest()
     assert card["origin_published_at"] == PUBLISHED["masa_r50"].url
     assert sorted(p.name for p in out.iterdir()) == ["masa_r50.safetensors", "masa_r50.yaml"]
+    assert written.stat().st_mode & 0o777 == 0o644  # others on a robot may read it
 
     again = build("masa_r50")
     assert load_official(again, written).clean
