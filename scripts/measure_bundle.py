@@ -146,12 +146,15 @@ def report_speed(model: OrtModel, given: GivenDetector | None, folder: Path) -> 
     random = np.random.default_rng(0)
     corner = random.uniform(0, 500, (BOXES, 2))
     boxes = np.concatenate((corner, corner + random.uniform(30, 120, (BOXES, 2))), axis=1)
+    boxes = boxes.astype(np.float32)
     stages: dict[str, Callable[[], object]] = {
         "encode": lambda: model.encode(frame),
         "detect": lambda: model.detect(features),
-        f"embed {BOXES} boxes": lambda: model.embed(features, boxes.astype(np.float32)),
+        f"embed {BOXES} boxes": lambda: model.embed(features, boxes),
         "encode and detect": lambda: model.detect(model.encode(frame)),
     }
+    if model.has_masks:
+        stages[f"masks of {BOXES} boxes"] = lambda: model.masks(features, boxes)
     if given is not None:
         stages["given graph, encode and detect"] = lambda: given.detect(frame)
     times: dict[str, list[float]] = {name: [] for name in stages}
