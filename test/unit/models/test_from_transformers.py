@@ -55,6 +55,20 @@ def yolos():
     )
 
 
+SMALL = {  # of RT-DETR and its heirs
+    "encoder_hidden_dim": 32,
+    "d_model": 32,
+    "encoder_ffn_dim": 32,
+    "decoder_ffn_dim": 32,
+    "encoder_attention_heads": 2,
+    "decoder_attention_heads": 2,
+    "decoder_layers": 2,
+    "decoder_in_channels": [32, 32, 32],
+    "num_queries": 20,
+    "id2label": NAMES,
+}
+
+
 def rtdetr():
     backbone = RTDetrResNetConfig(
         embedding_size=16,
@@ -66,16 +80,7 @@ def rtdetr():
     config = RTDetrConfig(
         backbone_config=backbone,
         encoder_in_channels=[16, 24, 32],
-        encoder_hidden_dim=32,
-        d_model=32,
-        encoder_ffn_dim=32,
-        decoder_ffn_dim=32,
-        encoder_attention_heads=2,
-        decoder_attention_heads=2,
-        decoder_layers=2,
-        decoder_in_channels=[32, 32, 32],
-        num_queries=20,
-        id2label=NAMES,
+        **SMALL,
     )
     return RTDetrForObjectDetection(config), RTDetrImageProcessor(size={"height": 64, "width": 64})
 
@@ -94,17 +99,8 @@ def dfine():
     config = DFineConfig(
         backbone_config=backbone,
         encoder_in_channels=[24, 32, 40],
-        encoder_hidden_dim=32,
-        d_model=32,
-        encoder_ffn_dim=32,
-        decoder_ffn_dim=32,
-        encoder_attention_heads=2,
-        decoder_attention_heads=2,
-        decoder_layers=2,
-        decoder_in_channels=[32, 32, 32],
+        **SMALL,
         decoder_n_points=[2, 2, 2],
-        num_queries=20,
-        id2label=NAMES,
     )
     return DFineForObjectDetection(config), RTDetrImageProcessor(size={"height": 64, "width": 64})
 
