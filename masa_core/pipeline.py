@@ -52,6 +52,7 @@ class MasaPipeline:
         self.mask_model = masks if masks is not None else (model if model.has_masks else None)
         self.labels: list[int] | None = None
         self._camera = CameraMotion()
+        self._epoch = 0
         self.timings: dict[str, float] = {}
 
     @property
@@ -69,12 +70,17 @@ class MasaPipeline:
         frame_bgr: NDArray[np.uint8],
         stamp_ns: int,
         detections: Detections | None = None,
+        epoch: int = 0,
     ) -> Tracks:
         """The tracks of one (H, W, 3) uint8 BGR frame, boxes in its pixels.
 
         detections: boxes found elsewhere; none (not even empty ones) lets the detector find them.
+        epoch: of the stamps; where it is another one than before, all tracks are forgotten first.
         Raises ValueError when there are no detections and nothing to find them with.
         """
+        if epoch != self._epoch:
+            self.reset()
+            self._epoch = epoch
         self.timings = {}
         features, embeddings = None, np.zeros((0, 0), np.float32)
         if detections is not None:

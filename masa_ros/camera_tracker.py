@@ -54,7 +54,6 @@ class CameraTracker:
         self.names = ClassNames(() if read else self._pipeline.classes)
         self._decode = decode
         self._read = read
-        self._epoch: int | None = None
         self._wanted: tuple[TrackerConfig, tuple[str, ...]] = (config, ())
 
     def configure(self, config: TrackerConfig, classes: Sequence[str]) -> None:
@@ -77,9 +76,6 @@ class CameraTracker:
         begin = time.perf_counter()
         image = self._decode(arrival.image)
         latency_s = {"decode": time.perf_counter() - begin}
-        if arrival.epoch != self._epoch:
-            self._pipeline.reset()
-            self._epoch = arrival.epoch
         self._pipeline.tracker.config = config
 
         detections, ignored = None, Counter[str]()
@@ -92,5 +88,5 @@ class CameraTracker:
             known = enumerate(self._pipeline.classes)
             wanted = [label for label, name in known if name in classes]
             self._pipeline.labels = wanted if classes else None
-        tracks = self._pipeline.step(image, arrival.stamp_ns, detections)
+        tracks = self._pipeline.step(image, arrival.stamp_ns, detections, arrival.epoch)
         return Outcome(image, tracks, ignored, {**latency_s, **self._pipeline.timings})

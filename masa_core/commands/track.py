@@ -140,9 +140,8 @@ def _track(
                 return True
             frame, detections = item
             if frame.epoch != epoch:
-                pipeline.reset()
                 epoch, first_id = frame.epoch, max(tally.ids, default=-1) + 1
-            tracks = pipeline.step(frame.image, frame.stamp_ns, detections)
+            tracks = pipeline.step(frame.image, frame.stamp_ns, detections, epoch)
             tracks.ids = tracks.ids + first_id  # files of results know no epochs
             with tally.timed("write"):
                 outputs.write(frame, tracks)

@@ -126,16 +126,13 @@ def _fill(args: argparse.Namespace, bag: Path, cache: Path) -> None:
         writer = CacheWriter(cache)
         pipeline.tracker = writer  # type: ignore[assignment] # it takes what a tracker takes
         try:
-            hide, epoch = False if args.progress else None, 0
+            hide = False if args.progress else None
             work = joined(source, detections)
             for frame, found in tqdm(
                 work, total=source.length, unit="frame", desc=bag.name, disable=hide
             ):
-                if frame.epoch != epoch:
-                    pipeline.reset()
-                    epoch = frame.epoch
                 writer.image = frame.index
-                pipeline.step(frame.image, frame.stamp_ns, found)
+                pipeline.step(frame.image, frame.stamp_ns, found, frame.epoch)
             writer.close(list(names.words))
         except BaseException:
             writer.discard()

@@ -17,10 +17,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from safetensors.torch import load_file, save_file
-from torch import nn
+from safetensors.torch import load_file
 
-from masa_core.io.atomic import whole_file
+from masa_core.models.checkpoints import write
 from training.heads.bundle_file import describe_heads
 from training.heads.draw import SegmentRow, drawn_segments
 from training.heads.export import export_masks, export_proposals
@@ -52,10 +51,10 @@ def main() -> None:
     masks, proposals = MaskHead(), ProposalHead()
     if not (weights := args.out / "masks.safetensors").exists():
         pools = [pool, *_composites(images, args.bundle, args.out / "composites", args.seed + 1)]
-        _save(train_masks(pools, args.mask_steps, args.seed), weights)
+        write(train_masks(pools, args.mask_steps, args.seed).state_dict(), weights)
     masks.load_state_dict(load_file(weights))
     if not (weights := args.out / "proposals.safetensors").exists():
-        _save(train_proposals(pool, args.proposal_steps, args.seed), weights)
+        write(train_proposals(pool, args.proposal_steps, args.seed).state_dict(), weights)
     proposals.load_state_dict(load_file(weights))
 
     folder = args.out / "bundle"
@@ -85,11 +84,6 @@ def _pool(
     pool = open_pool(folder)
     print(f"{folder}: {len(pool)} views with {pool.first[-1]} segments")
     return pool
-
-
-def _save(head: nn.Module, path: Path) -> None:
-    with whole_file(path) as part:
-        save_file({name: value.contiguous() for name, value in head.state_dict().items()}, part)
 
 
 def _images(data: list[str], leave_out: str) -> list[Path]:

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from masa_core.io.image_files import read_image
 from masa_core.masks import decode_mask
 from training.heads.lay_on import drawn_by_people, lay_on
 from training.sa1b import Segments, read_segments
@@ -93,10 +94,7 @@ def _picture(path: Path, laid_on: Sequence[SegmentRow], rng: np.random.RandomSta
 
 @lru_cache(maxsize=4096)
 def _source(path: Path) -> Picture:
-    image = cv2.imread(str(path))
-    if image is None:
-        raise ValueError(f"{path} is not an image that can be read")
-    return image, read_segments(path.with_suffix(".json"))
+    return read_image(path), read_segments(path.with_suffix(".json"))
 
 
 def _placement(

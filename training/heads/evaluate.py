@@ -17,13 +17,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from masa_core.detectors import decode
+from masa_core.io.image_files import read_image
 from masa_core.masks import paste_mask
 from masa_core.masks.placing import place_masks
 from masa_core.runtime.head import BundleFeatures
@@ -116,7 +116,7 @@ def mask_overlaps(
         sides = np.tile(boxes[:, 2:] - boxes[:, :2], 2)
         moved = boxes + sides * random.uniform(-jitter, jitter, boxes.shape).astype(np.float32)
         moved = moved.clip(0, np.array([width, height] * 2, np.float32))
-        masks = cut(cv2.imread(str(path)), moved) if len(moved) else []
+        masks = cut(read_image(path), moved) if len(moved) else []
         for mask, segment in zip(masks, segments.masks, strict=True):
             ours, true = (paste_mask(m, height, width) for m in (mask, segment))
             overlaps.append((ours & true).sum() / (ours | true).sum())
@@ -140,7 +140,7 @@ def print_boxes(model: OrtModel, images: Sequence[Path], truth: Sequence[Segment
     if model.has_proposals:
         finders["proposals"] = model.detect_objects
     for name, find in finders.items():
-        found = [find(model.encode(cv2.imread(str(path)))) for path in images]
+        found = [find(model.encode(read_image(path))) for path in images]
         print(f"| {name} | {' | '.join(f'{v:.3f}' for v in average_recall(found, truth))} |")
 
 

@@ -62,18 +62,15 @@ def track_offline(
     from tqdm import tqdm
 
     wanted, answers, steps_s = set(labelled), {}, []
-    epoch, begin = 0, time.perf_counter()
+    begin = time.perf_counter()
     hide = None if progress is None else not progress
     work = joined(source, detections)
     for frame, found in tqdm(work, total=source.length, unit="frame", disable=hide):
-        if frame.epoch != epoch:
-            pipeline.reset()
-            epoch = frame.epoch
         step = time.perf_counter()
-        tracks = pipeline.step(frame.image, frame.stamp_ns, found)
+        tracks = pipeline.step(frame.image, frame.stamp_ns, found, frame.epoch)
         steps_s.append(time.perf_counter() - step)
         if frame.index in wanted:
-            answers[frame.index] = answer_of(tracks, words, epoch)
+            answers[frame.index] = answer_of(tracks, words, frame.epoch)
     if not steps_s:
         return answers, {}
     p50, p99 = np.percentile(steps_s, (50, 99)) * 1e3
