@@ -55,7 +55,8 @@ $(VENV)/package: $(VENV)/requirements setup.py $(SOURCES)
 	@touch $@
 
 $(VENV)/tests: $(VENV)/requirements $(shell find $(VISION_MSGS) -type f) | $(VENV)/package
-	@echo "masa_ros: installing what the tests need, PyTorch among it: some minutes, 6 GB"
+	@test -d $(VENV)/lib/python3.*/site-packages/torch || sh scripts/check_space.sh $(VENV)
+	@echo "masa_ros: installing what the tests need, PyTorch among it: some minutes, 7 GB"
 	@$(PIP) -e ".[dev,eval,train,tune]"
 # trackeval brings opencv-python, which takes the place of the headless one and wants libGL.
 	@$(BIN)/python -m pip --quiet uninstall --yes opencv-python
