@@ -15,6 +15,10 @@ from masa_core.runtime.session import open_session
 
 Floats = NDArray[np.float32]
 
+# At a time: ONNX Runtime keeps the memory of the most there ever were. 1000 boxes at once took the
+# included bundle 3.7 GB, in parts 0.3 GB and a third of the time (2-core x86 VM).
+_BOXES = 32
+
 
 @dataclass(frozen=True, eq=False)
 class BundleFeatures:
@@ -83,13 +87,23 @@ class Head:
         Boxes are cut at the frame: RoIAlign takes samples all over a box, and one far larger than
         the frame would exhaust memory.
         """
-        feeds = {name: features.tensors[name] for name in self.taps}
-        if boxes is not None:
-            boxes = features.inside(boxes)
-            if "boxes" in self._inputs:
-                feeds["boxes"] = boxes * features.scale
-            if "crops" in self._inputs:
-                feeds["crops"] = cut_crops(features.frame_bgr, boxes, *self._crop)
+        if boxes is None:
+            return self._run(features, {})
+        boxes = features.inside(boxes)
+        starts = range(0, max(len(boxes), 1), _BOXES)
+        parts = [self._run_boxes(features, boxes[at : at + _BOXES]) for at in starts]
+        return [np.concatenate(rows) for rows in zip(*parts, strict=True)]
+
+    def _run_boxes(self, features: BundleFeatures, boxes: Floats) -> list[Floats]:
+        feeds: dict[str, Floats] = {}
+        if "boxes" in self._inputs:
+            feeds["boxes"] = boxes * features.scale
+        if "crops" in self._inputs:
+            feeds["crops"] = cut_crops(features.frame_bgr, boxes, *self._crop)
+        return self._run(features, feeds)
+
+    def _run(self, features: BundleFeatures, feeds: dict[str, Floats]) -> list[Floats]:
+        feeds |= {name: features.tensors[name] for name in self.taps}
         if "size" in self._inputs:
             feeds["size"] = np.array(features.size, np.float32)
         outputs: list[Floats] = self._session.run(self._outputs, feeds)

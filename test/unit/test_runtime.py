@@ -134,6 +134,23 @@ def test_a_box_is_embedded_alike_alone_and_among_others(
     assert np.abs(alone - together).max() < 1e-3
 
 
+def test_a_thousand_boxes_take_little_memory() -> None:
+    """Of a process of its own: memory that ONNX Runtime has taken, it keeps."""
+    code = """
+import resource, numpy as np, masa_core
+model = masa_core.load_model("nanodet_masa")
+features = model.encode(np.zeros((540, 960, 3), np.uint8))
+peak_mib = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+corners = np.random.default_rng(0).uniform(0, 500, (1000, 2)).astype(np.float32)
+before, boxes = peak_mib(), np.concatenate((corners, corners + 40), axis=1)
+assert model.embed(features, boxes).shape == (1000, 256)
+assert len(model.masks(features, boxes)) == 1000
+print(peak_mib() - before)
+"""
+    run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert float(run.stdout) < 400
+
+
 def test_no_boxes_have_no_embeddings(model: OrtModel, picture: np.ndarray) -> None:
     assert model.embed(model.encode(picture), np.zeros((0, 4), np.float32)).shape == (0, 256)
 
