@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -78,6 +79,7 @@ class Outputs:
     ) -> None:
         self._writers: list[ResultWriter] = []
         self._bag: BagWriter | None = None
+        self._finished: list[ResultWriter] = []
         self._frames = 0
         try:
             self._open(args, source, model_name, names)
@@ -87,7 +89,8 @@ class Outputs:
 
     @property
     def paths(self) -> list[Path]:
-        return [writer.path for writer in self._writers]
+        """What is in its place."""
+        return [writer.path for writer in self._writers if writer in self._finished]
 
     @property
     def not_copied(self) -> dict[str, str]:
@@ -96,7 +99,8 @@ class Outputs:
 
     def write(self, frame: SourceFrame, tracks: Tracks) -> None:
         for writer in self._writers:
-            writer.write(frame, tracks)
+            with _named(writer.path):
+                writer.write(frame, tracks)
         self._frames += 1
 
     def source_ended(self) -> None:
@@ -118,7 +122,12 @@ class Outputs:
             return
         with ExitStack() as stack:  # closes all, even if one fails
             for writer in self._writers:
-                stack.callback(writer.close)
+                stack.callback(self._finish, writer)
+
+    def _finish(self, writer: ResultWriter) -> None:
+        with _named(writer.path):
+            writer.close()
+        self._finished.append(writer)
 
     def _discard(self) -> None:
         for writer in self._writers:
@@ -139,3 +148,14 @@ class Outputs:
             copy_from = args.source if args.copy_input else None
             self._bag = BagWriter(args.bag, names, model_name, copy_from)
             self._writers.append(self._bag)
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Says which output it was that the system would not write any further."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None or error.filename is not None:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error

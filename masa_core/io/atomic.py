@@ -11,7 +11,12 @@ from typing import TextIO
 
 
 def part_path(path: Path) -> Path:
-    """Where to write what `path` will be: in the same folder, with the same suffix."""
+    """Where to write what `path` will be: in the same folder, with the same suffix.
+
+    Raises OSError where `path` is there and no file: /dev/null would be replaced by one.
+    """
+    if path.exists() and not path.is_file():
+        raise OSError(f"{path} is no file that could be replaced: name another")
     return path.with_name(f".{path.stem}.part-{os.getpid()}{path.suffix}")
 
 

@@ -73,16 +73,19 @@ class BagWriter:
             self._copy.until(None)
 
     def close(self) -> None:
-        self._writer.close()
-        self._end_copy()
-        os.replace(self._folder / self.path.name, self.path)
-        self._folder.rmdir()
+        try:
+            self._writer.close()
+            os.replace(self._folder / self.path.name, self.path)
+        finally:
+            self._clean_up()
 
     def discard(self) -> None:
-        self._writer.close()
-        self._end_copy()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        try:
+            self._writer.close()
+        finally:
+            self._clean_up()
 
-    def _end_copy(self) -> None:
+    def _clean_up(self) -> None:
         if self._copy is not None:
             self._copy.close()
+        shutil.rmtree(self._folder, ignore_errors=True)

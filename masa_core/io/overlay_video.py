@@ -35,8 +35,10 @@ class OverlayWriter:
         self._classes = classes
         self._video: cv2.VideoWriter | None = None
         self._size = (0, 0)  # width, height
+        self._frames = 0
 
     def write(self, frame: SourceFrame, tracks: Tracks) -> None:
+        self._frames += 1
         picture = draw_tracks(frame.image, tracks, self._classes)
         if self._video is None:
             self._video = self._start(picture.shape[1], picture.shape[0])
@@ -59,9 +61,21 @@ class OverlayWriter:
         return video
 
     def close(self) -> None:
-        if self._video is not None:
+        if self._video is None:
+            return
+        try:
             self._video.release()
+            if not self._is_whole():
+                raise OSError(f"{self.path} could not be written to its end: is the disk full?")
             os.replace(self._part, self.path)
+        finally:
+            self._part.unlink(missing_ok=True)
+
+    def _is_whole(self) -> bool:
+        """Whether the last frame can be read: OpenCV does not tell when nothing can be written."""
+        video = cv2.VideoCapture(str(self._part.absolute()), cv2.CAP_FFMPEG)
+        video.set(cv2.CAP_PROP_POS_FRAMES, self._frames - 1)
+        return video.read()[0]
 
     def discard(self) -> None:
         if self._video is not None:

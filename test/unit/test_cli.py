@@ -278,6 +278,45 @@ def test_a_signal_leaves_whole_files_of_what_was_tracked(
         assert len(list(source)) == count
 
 
+FULL = """
+import resource, sys
+import masa_core
+from fakes import ColourModel
+from masa_core import cli
+masa_core.load_model = lambda *args, **options: ColourModel()
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+raise SystemExit(cli.main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize("output", ["o.txt", "o.json", "o", "o.mp4", "o.webm"])
+def test_a_full_disk_is_told_and_leaves_no_torn_output(tmp_path: Path, output: str) -> None:
+    write_folder(tmp_path / "drive", 100)
+    (tmp_path / "o.mp4").write_text("of an earlier run")
+    option = {".txt": "--mot", ".json": "--scalabel", "": "--bag"}.get(Path(output).suffix)
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, "track", "drive", option or "--overlay", output],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "test/unit")))},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert output in done.stderr.splitlines()[-1]
+    assert not any(line.split() == ["written", output] for line in done.stdout.splitlines())
+    assert {path.name for path in tmp_path.iterdir()} == {"drive", "o.mp4"}
+    assert (tmp_path / "o.mp4").read_text() == "of an earlier run"
+
+
+def test_a_device_is_not_replaced_by_a_file(capsys: pytest.CaptureFixture[str]) -> None:
+    write_folder(Path("drive"), 1)
+    os.mkfifo("pipe")  # stands for /dev/null, which a test must not put at risk
+    assert track("drive", "--mot", "pipe") == 1
+    assert "pipe is no file that could be replaced" in capsys.readouterr().err
+    assert Path("pipe").is_fifo()
+
+
 def wait_until(condition: Any, timeout_s: float = 60) -> None:
     deadline = time.monotonic() + timeout_s
     while not condition():
