@@ -24,6 +24,18 @@ def labels_of(names: Sequence[str], classes: Sequence[str]) -> list[int]:
     return [label for label, name in enumerate(classes) if name in names]
 
 
+def _check_frame(frame_bgr: NDArray[np.uint8]) -> None:
+    """Other pictures would be tracked, too, or fail far from here: models see nothing in them."""
+    if not isinstance(frame_bgr, np.ndarray):
+        raise ValueError(f"a frame must be a (H, W, 3) uint8 BGR array, got {frame_bgr!r:.40}")
+    shape = frame_bgr.shape
+    if frame_bgr.dtype != np.uint8 or len(shape) != 3 or shape[2] != 3 or frame_bgr.size == 0:
+        raise ValueError(
+            f"a frame must be a (H, W, 3) uint8 BGR array, got {shape} {frame_bgr.dtype}: convert "
+            "it (cv2.cvtColor, cv2.convertScaleAbs)"
+        )
+
+
 class MasaPipeline:
     """Detect, embed, track, and cut out masks, one frame after the other (paper, Fig. 3).
 
@@ -76,8 +88,10 @@ class MasaPipeline:
 
         detections: boxes found elsewhere; none (not even empty ones) lets the detector find them.
         epoch: of the stamps; where it is another one than before, all tracks are forgotten first.
-        Raises ValueError when there are no detections and nothing to find them with.
+        Raises ValueError when there are no detections and nothing to find them with, or when the
+        frame is no such array.
         """
+        _check_frame(frame_bgr)
         if epoch != self._epoch:
             self.reset()
             self._epoch = epoch

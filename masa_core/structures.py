@@ -51,7 +51,7 @@ class Detections:
     scores: (N,) float32 in 0..1. labels: (N,) int64, index into the detector's classes.
     masks: N masks, or None where the detector gives none.
 
-    Raises ValueError when the lengths disagree or a box is not finite.
+    Raises ValueError when the lengths disagree, a box is not finite or a mask is no Mask.
     """
 
     boxes: NDArray[np.float32]
@@ -66,6 +66,11 @@ class Detections:
         _check_lengths(self, len(self.boxes))
         if not np.isfinite(self.boxes).all() or not np.isfinite(self.scores).all():
             raise ValueError("detections hold a box or score that is not a finite number")
+        if self.masks is not None and not all(isinstance(mask, Mask) for mask in self.masks):
+            raise ValueError(
+                "masks must be a list of masa_core.structures.Mask: masa_core.masks.encode_mask "
+                "makes one of an array of pixels"
+            )
 
     @classmethod
     def empty(cls) -> Detections:

@@ -41,7 +41,7 @@ def read_bundle(folder: Path) -> Bundle:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ModelError(f"{path} cannot be read ({error.strerror}); is it a bundle?") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: no UTF-8, or no date
         raise ModelError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
     if not isinstance(content, Mapping) or content.get("format") != FORMAT:
         raise ModelError(f"{path} must say 'format: {FORMAT}', the format that is read here")
@@ -94,13 +94,17 @@ def _instance(kind: type) -> Callable[[Any], Any]:
     return check
 
 
+def _texts(value: Any) -> dict[str, str]:
+    return {str(key): str(text) for key, text in _instance(dict)(value).items()}
+
+
 # What reads the value of a field, by the field's type as it is written above.
 _READ: dict[str, Callable[[Any], Any]] = {
     "Path": Path,
     "int": _instance(int),
     "float": float,
     "str": _instance(str),
-    "dict[str, str]": _instance(dict),
+    "dict[str, str]": _texts,
     "tuple[int, ...]": _tuple_of(int),
     "tuple[float, ...]": _tuple_of(float),
     "tuple[str, ...]": _tuple_of(str),

@@ -30,6 +30,7 @@ SURE_MARGIN = 3.0  # log odds ahead of all rivals at which a match teaches what 
 # tells who is one; later, the mean of a track's embeddings is safer.
 VIEWS_COUNT_S = 3.0
 COAST_HITS = 3  # detections before a velocity is good enough to coast by
+LATE_NS = 1_000_000_000  # a frame that is older than the newest by more says that the clock was set
 
 Rows = NDArray[np.int64]
 Floats = NDArray[np.float32]
@@ -63,6 +64,8 @@ class PlusTracker:
         frame, self._frame = self._frame, self._frame + 1
         if self.config.camera_motion and camera_motion is not None:
             self.memory.follow(camera_motion)
+        # Or tracks of what is the future now would coast, and be remembered, until it has come.
+        self.memory.last_ns = np.minimum(self.memory.last_ns, stamp_ns + LATE_NS)
         rows = np.zeros(0, np.int64)
         if len(detections):
             order = np.argsort(-detections.scores, kind="stable")

@@ -68,7 +68,9 @@ class Tracker:
         """The tracks of one frame.
 
         detections: N of them, any order. embeddings: (N, D) float32, one for each, not normalised.
-        stamp_ns: when the frame was taken; the official presets use it for velocities only.
+        stamp_ns: when the frame was taken; the official presets use it for velocities only. One
+        that goes back counts as no time; by more than a second, what is remembered counts as seen
+        a second after it, since the clock was set.
         camera_motion: (2, 3) float64 matrix from pixels of the frame of the last update to pixels
         of this one, as from `CameraMotion`; None where it is not known. masa_plus with its
         parameter camera_motion follows it, the official presets do not.
@@ -85,7 +87,8 @@ class Tracker:
             camera_motion = np.asarray(camera_motion, np.float64)
             if camera_motion.shape != (2, 3) or not np.isfinite(camera_motion).all():
                 raise ValueError(f"camera_motion must be a finite (2, 3) matrix: {camera_motion}")
-        return self._engine.update(detections, embeddings, stamp_ns, camera_motion)
+        # Stamps of NumPy's types would give their columns other types, and some cannot be negative.
+        return self._engine.update(detections, embeddings, int(stamp_ns), camera_motion)
 
     def _check(self, detections: Detections, embeddings: NDArray[np.float32]) -> None:
         count = len(detections)

@@ -115,6 +115,30 @@ def test_what_cannot_work_is_told() -> None:
 
 
 @pytest.mark.parametrize(
+    "frame",
+    [
+        None,
+        FRAME[..., 0],
+        np.zeros((48, 64, 4), np.uint8),
+        np.zeros((48, 64, 3), np.float32),
+        np.zeros((48, 64, 3), np.uint16),
+        FRAME[:0],
+        FRAME[None],
+    ],
+    ids=["none", "grey", "alpha", "float", "16 bits", "empty", "batch"],
+)
+def test_a_frame_of_another_kind_is_told(frame: Any) -> None:
+    with pytest.raises(ValueError, match=r"must be a \(H, W, 3\) uint8 BGR array, got"):
+        pipeline(FakeModel()).step(frame, 0)
+
+
+def test_masks_of_another_kind_are_told() -> None:
+    for masks in (np.ones((2, 48, 64), bool), [np.ones((48, 64), bool)] * 2):
+        with pytest.raises(ValueError, match="encode_mask"):
+            Detections(TWO.boxes, TWO.scores, TWO.labels, masks)
+
+
+@pytest.mark.parametrize(
     ("boxes", "says"),
     [
         (np.zeros((2, 3)), r"shape \(N, 4\), got \(2, 3\)"),

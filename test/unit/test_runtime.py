@@ -222,9 +222,10 @@ def test_a_missing_description(tmp_path: Path) -> None:
     assert str(tmp_path / "bundle.yaml") in error_of(tmp_path)
 
 
-def test_a_description_that_is_no_yaml(copy: Path) -> None:
-    (copy / "bundle.yaml").write_text("name: [")
-    assert "not valid YAML" in error_of(copy)
+@pytest.mark.parametrize("content", [b"name: [", b"\xff\xfe\x00", b"name: 2024-13-01"])
+def test_a_description_that_is_no_yaml(copy: Path, content: bytes) -> None:
+    (copy / "bundle.yaml").write_bytes(content)
+    assert "bundle.yaml is not valid YAML" in error_of(copy)
 
 
 @pytest.mark.parametrize("file", ["image.onnx", "instances.onnx"])
@@ -262,6 +263,7 @@ def test_a_graph_that_is_none(copy: Path) -> None:
         (lambda c: c["embedding"].update(graph="image.onnx"), "no output 'embeddings'"),
         (lambda c: c["image"].update(std=[1, 1, 0]), "'std'"),
         (lambda c: c.update(image=None), "'image' must hold"),
+        (lambda c: c["files"].update({"image.onnx": 5}), "bundle.yaml says 5..."),
         (lambda c: c["detector"].update(layout="nanodt"), "did you mean 'nanodet'?"),
         (lambda c: c["detector"]["outputs"].update(scores="score"), "did you mean 'scores'?"),
         (lambda c: c["files"].pop("image.onnx"), "lacks the SHA-256 of image.onnx"),

@@ -171,6 +171,23 @@ def test_equal_and_backward_stamps_do_no_harm() -> None:
     assert list(tracks.ids) == [0] and np.isfinite(tracks.velocities).all()
 
 
+def test_where_the_clock_is_set_back_nothing_waits_for_its_time_to_come() -> None:
+    """A video that is played again: what was seen at its end neither coasts nor is remembered."""
+    tracker = plus(memory_s=5)
+    for index in range(10):
+        tracker.update(squares((100, 100)), LOOKS[:1], ns(60 + index / 10))
+    shown = [tracker.update(Detections.empty(), LOOKS[:0], ns(second)) for second in range(10)]
+    assert not any(len(tracks) for tracks in shown[2:]) and len(tracker.memory) == 0
+
+
+def test_stamps_of_any_kind_of_number_are_nanoseconds() -> None:
+    for kind in (np.uint64, np.int64, float):
+        tracker = plus()
+        for stamp_ns in (10**9, 2 * 10**9, 10**9 + 5 * 10**8):
+            tracks = tracker.update(squares((100, 100)), LOOKS[:1], kind(stamp_ns))
+        assert list(tracks.ids) == [0] and tracks.last_seen_ns.dtype == np.int64
+
+
 def test_thousands_of_frames_stay_bounded_and_reuses_no_id() -> None:
     """Every second another object for a while: thousands of ids, few of them alive."""
     tracker = plus(memory_s=10)
