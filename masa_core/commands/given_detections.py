@@ -36,6 +36,9 @@ def add_detection_options(parser: argparse.ArgumentParser) -> None:
 def open_detections(args: argparse.Namespace, source: Source) -> GivenDetections | None:
     """What `--detections` names, None without it. Raises CommandError, or SourceError."""
     if args.detections is None:
+        for option in ("video", "images"):
+            if getattr(args, f"detections_{option}") is not None:
+                raise CommandError(f"--detections-{option} needs --detections")
         return None
     if source.kind == "bag" and not Path(args.detections).exists():
         from masa_core.io.bag_detections import BagDetections

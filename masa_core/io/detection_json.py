@@ -70,8 +70,12 @@ def _scalabel(path: Path, frames: Any, config: Any) -> Read:
     """Edges of `box2d` are taken as they stand. A label without a score gets 1."""
     with _place(path, "config"):
         named = list(_leaves(config.get("categories") or []))
+    used = set()
     with _place(path, "frames"):
-        used = {label["category"] for frame in frames for label in frame.get("labels") or ()}
+        for i, frame in enumerate(frames):
+            for j, label in enumerate(frame.get("labels") or ()):
+                with _place(path, f"frame {i}, label {j}"):
+                    used.add(label["category"])
         classes = tuple(named or sorted(used))
         numbers = {name: label for label, name in enumerate(classes)}
     entries = []
@@ -114,7 +118,9 @@ def _coco(path: Path, content: Mapping[str, Any]) -> Read:
     frames: dict[Any, Rows]
     with _place(path, "images"):
         frames = {image["id"]: Rows() for image in content["images"]}
-    for i, annotation in enumerate(content.get("annotations") or ()):
+    with _place(path, "annotations"):
+        annotations = list(content.get("annotations") or ())
+    for i, annotation in enumerate(annotations):
         with _place(path, f"annotation {i}"):
             if annotation.get("iscrowd"):
                 continue

@@ -13,6 +13,7 @@ IMAGE_SUFFIXES = frozenset(
     (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
 )
 DEFAULT_FPS = 30.0
+MIN_FPS, MAX_FPS = 1e-5, 1e6  # from an image a day to one each microsecond
 
 
 def natural_key(name: str) -> list[tuple[int, int | str]]:
@@ -37,8 +38,8 @@ class FolderSource(Source):
         self.name = path.resolve().name
         self.length = len(self._files)
         self.fps = DEFAULT_FPS if fps is None else fps
-        if not self.fps > 0:
-            raise SourceError(f"a frame rate of {self.fps} is not possible")
+        if not MIN_FPS <= self.fps <= MAX_FPS:
+            raise SourceError(f"a frame rate of {self.fps} is not in {MIN_FPS}..{MAX_FPS}")
 
     def __iter__(self) -> Iterator[SourceFrame]:
         for index, file in enumerate(self._files):

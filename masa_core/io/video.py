@@ -13,6 +13,9 @@ from masa_core.io.source import Source, SourceError, SourceFrame
 
 # A file that ends this many frames early was cut off; containers miscount by one or two.
 _MISCOUNT = 2
+# Containers that count their frames. Of others, OpenCV takes duration times frame rate, which says
+# nothing where the rate changes.
+_COUNTING = frozenset((".avi", ".m4v", ".mov", ".mp4"))
 
 
 class VideoSource(Source):
@@ -34,6 +37,7 @@ class VideoSource(Source):
         if not self._capture.isOpened():
             raise SourceError(f"{path} is no video that OpenCV can read (damaged, or not a video)")
         self.name = path.stem
+        self._counts = path.suffix.lower() in _COUNTING
         frames = int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
         self.length = frames if frames > 0 else None
         fps = self._capture.get(cv2.CAP_PROP_FPS)
@@ -43,15 +47,17 @@ class VideoSource(Source):
         self._capture.release()
 
     def __iter__(self) -> Iterator[SourceFrame]:
-        index, stamp_ns = 0, -1
+        index, stamp_ns, longest_ns = 0, -1, 0
         while True:
             read, image = self._capture.read()
             if not read or image is None:
                 break
-            stamp_ns = self._stamp_ns(index, stamp_ns)
+            before_ns, stamp_ns = stamp_ns, self._stamp_ns(index, stamp_ns)
+            longest_ns = max(longest_ns, stamp_ns - before_ns)
             yield SourceFrame(np.asarray(image, np.uint8), stamp_ns, f"{index:06d}", index)
             index += 1
-        if (self.length or 0) - index > _MISCOUNT:
+        end = index if self._counts else (stamp_ns + longest_ns) * self.fps / 1e9
+        if (self.length or 0) - max(index, end) > _MISCOUNT:
             self.count_missing(index)
 
     def _stamp_ns(self, index: int, previous_ns: int) -> int:

@@ -134,6 +134,7 @@ def test_the_tracker_and_the_classes_are_set(tmp_path: Path) -> None:
         (["drive", "--mot", "x", "--scalabel", "x"], "would overwrite --mot"),
         (["drive.avi", "--overlay", "drive.avi"], "must end in"),
         (["drive", "--copy-input"], "--copy-input needs --bag"),
+        (["drive", "--detections-video", "a"], "--detections-video needs --detections"),
         (["drive", "--topic", "/camera"], "only bags have topics"),
     ],
 )

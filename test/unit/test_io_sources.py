@@ -55,6 +55,42 @@ def test_frames_that_a_cut_off_video_promises_are_counted(tmp_path: Path) -> Non
     assert "promises 40" in source.examples["missing"]
 
 
+class Capture:
+    """OpenCV's answers of a WebM of 2 s whose frames come at 25 Hz and, after half a second, 5 Hz."""
+
+    stamps_ms = [40 * index for index in range(12)] + [480 + 200 * index for index in range(8)]
+
+    def __init__(self, *args: object) -> None:
+        self._left = list(self.stamps_ms)
+        self._now = 0
+
+    def isOpened(self) -> bool:  # noqa: N802
+        return True
+
+    def read(self) -> tuple[bool, np.ndarray | None]:
+        if not self._left:
+            return False, None
+        self._now = self._left.pop(0)
+        return True, picture(0)
+
+    def get(self, what: int) -> float:
+        answers = {cv2.CAP_PROP_FRAME_COUNT: 52, cv2.CAP_PROP_FPS: 25}
+        return answers.get(what, self._now)
+
+    def release(self) -> None: ...
+
+
+def test_a_variable_frame_rate_is_no_loss(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cv2, "VideoCapture", Capture)
+    (tmp_path / "drive.webm").touch()
+    with open_source(tmp_path / "drive.webm") as source:
+        stamps_ms = [frame.stamp_ns / 1e6 for frame in source]
+    assert stamps_ms == Capture.stamps_ms and source.losses() == []
+    monkeypatch.setattr(Capture, "stamps_ms", Capture.stamps_ms[:12])  # it was cut off
+    with open_source(tmp_path / "drive.webm") as source:
+        assert len(list(source)) == 12 and "gives 12" in source.losses()[0]
+
+
 def test_folder_images_come_in_natural_order_at_the_given_rate(tmp_path: Path) -> None:
     folder = write_folder(tmp_path / "images", 12)
     (folder / ".hidden.png").write_bytes(b"not an image")
@@ -119,5 +155,7 @@ def test_arguments_that_do_not_fit_the_source_are_refused(tmp_path: Path) -> Non
         open_source(video, topic="/camera")
     with pytest.raises(SourceError, match="no frame rate"):
         open_source(video, fps=10)
-    with pytest.raises(SourceError, match="frame rate of 0"):
-        open_source(write_folder(tmp_path / "images", 1), fps=0)
+    folder = write_folder(tmp_path / "images", 1)
+    for fps in (0, 1e-12, float("inf"), float("nan")):
+        with pytest.raises(SourceError, match=f"frame rate of {fps}"):
+            open_source(folder, fps=fps)

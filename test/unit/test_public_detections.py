@@ -182,6 +182,8 @@ def test_names_alone_do_not_tell_a_video_its_frames(tmp_path):
         ([scalabel("a", 0, box2d=None)], "frame 0 (a), label 0: not as the format has it"),
         ([scalabel("a", 0, box2d={"x1": 0})], "frame 0 (a), label 0: 'y1' is missing"),
         ([scalabel("a", 0, score="high")], "the score has 'high'"),
+        ([{"name": "a", "labels": [{"box2d": {}}]}], "frame 0, label 0: 'category' is missing"),
+        ({"images": [], "categories": [], "annotations": 3}, "annotations: not as the format"),
         ([scalabel("a", -1)], "frameIndex is -1"),
         ([scalabel("a", 0), scalabel("a", 0)], "two entries for frame 0"),
         ({"frames": [scalabel("a", 0)], "config": {"categories": [{"name": "b"}]}}, "not one of"),
