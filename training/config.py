@@ -6,6 +6,7 @@ cost the hours of a run. `key=value` on the command line goes over the file: `da
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -70,6 +71,7 @@ class OnnxAdapter:
             raise ValueError("'taps' must name one to five tensors with their strides")
         if any(b != 2 * a for a, b in pairwise(strides)):
             raise ValueError(f"strides of 'taps' must double from each to the next, got {strides}")
+        _not_below(1, self, "width", "hidden", "embedding")
         if self.width % 32:
             raise ValueError(f"'width' must be a multiple of 32 (group norm), got {self.width}")
 
@@ -97,8 +99,13 @@ class Data:
             raise ValueError("'folders' names no folder")
         if not 1 <= self.pairs <= self.images_per_epoch:
             raise ValueError("'pairs' must be at least 1, and 'images_per_epoch' no less than it")
-        if self.most_segments < 0:
-            raise ValueError(f"'most_segments' must not be below 0, got {self.most_segments}")
+        for folder, weight in self.folders.items():
+            if not 0 < weight < math.inf:
+                raise ValueError(
+                    f"the weight of {folder!r} in 'folders' must be above 0, got {weight}: to draw "
+                    "nothing from a folder, leave it out"
+                )
+        _not_below(0, self, "workers", "most_segments")
 
 
 @dataclass(frozen=True)
@@ -113,6 +120,7 @@ class Optimizer:
 
     def __post_init__(self) -> None:
         _one_of("kind", self.kind, ("sgd", "adamw"))
+        _not_below(0, self, "lr", "momentum", "weight_decay", "clip_norm")
 
 
 @dataclass(frozen=True)
@@ -141,6 +149,7 @@ class Schedule:
             raise ValueError("'epochs' and 'track_head_epochs' must not be below 0, nor both 0")
         if not 0 <= self.without_mixup <= self.epochs:
             raise ValueError("'without_mixup' must be 0 to 'epochs'")
+        _not_below(0, self, "warmup_steps", "warmup_from", "track_head_rate")
 
 
 @dataclass(frozen=True)
@@ -154,6 +163,9 @@ class Validation:
     truth: str = ""
     every: int = 1000  # steps
     gaps_s: tuple[float, ...] = (0.5, 2.5, 10.0)
+
+    def __post_init__(self) -> None:
+        _not_below(1, self, "every")
 
 
 @dataclass(frozen=True)
@@ -175,6 +187,10 @@ class Run:
     def __post_init__(self) -> None:
         _one_of("precision", self.precision, PRECISIONS)
         _one_of("device", self.device, ("auto", "cpu", "cuda"))
+        _not_below(1, self, "accumulate", "checkpoint_every", "log_every", "stop_after")
+        _not_below(0, self, "keep", "pictures_every", "seed")
+        if not 0 <= self.ema < 1:
+            raise ValueError(f"'ema' must be 0 or more and below 1, got {self.ema}")
 
 
 @dataclass(frozen=True)
@@ -225,6 +241,13 @@ def read_config(path: Path, overrides: list[str] | None = None) -> Config:
 def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:
     if value not in known:
         raise ValueError(f"{name!r} must be one of {', '.join(known)}, got {value!r}")
+
+
+def _not_below(least: float, settings: object, *names: str) -> None:
+    for name in names:
+        value = getattr(settings, name)
+        if not value >= least:  # nor is .nan
+            raise ValueError(f"{name!r} must not be below {least}, got {value}")
 
 
 def _plain(value: object) -> object:

@@ -71,7 +71,13 @@ def _read(hint: Any, node: Node, key: str) -> Any:
     if origin is dict:
         if not isinstance(node, MappingNode):
             raise ConfigError(f"{_where(node)}: {key!r} must be 'name: value' pairs")
-        return {str(_value(k)): _read(arguments[1], v, key) for k, v in node.value}
+        pairs: dict[str, Any] = {}
+        for name_node, value_node in node.value:
+            name = str(_value(name_node))
+            if name in pairs:
+                raise ConfigError(f"{_where(name_node)}: {name!r} is in {key!r} twice")
+            pairs[name] = _read(arguments[1], value_node, key)
+        return pairs
     if origin is tuple:
         if not isinstance(node, SequenceNode):
             raise ConfigError(f"{_where(node)}: {key!r} must be a list, got {_value(node)!r}")

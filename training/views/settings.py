@@ -39,3 +39,16 @@ class ViewSettings:
     snow: float = 0.0
     fog: float = 0.0
     brightness: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.size < 1:
+            raise ValueError(f"'size' must be 1 or more, got {self.size}")
+        for name in ("affine_scale", "mixup_scale", "jitter_scale"):
+            low, high = getattr(self, name)
+            if not 0 < low <= high:
+                raise ValueError(
+                    f"{name!r} must be the least and the largest scale, above 0, got {[low, high]}"
+                )
+        for name in ("motion_blur", "noise", "snow", "fog", "brightness"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name!r} is a probability, 0 to 1, got {getattr(self, name)}")
