@@ -56,7 +56,7 @@ def test_frames_that_a_cut_off_video_promises_are_counted(tmp_path: Path) -> Non
 
 
 class Capture:
-    """OpenCV's answers of a WebM of 2 s whose frames come at 25 Hz and, after half a second, 5 Hz."""
+    """OpenCV on a WebM of 2 s whose frames come at 25 Hz and, after half a second, at 5 Hz."""
 
     stamps_ms = [40 * index for index in range(12)] + [480 + 200 * index for index in range(8)]
 
@@ -64,7 +64,7 @@ class Capture:
         self._left = list(self.stamps_ms)
         self._now = 0
 
-    def isOpened(self) -> bool:  # noqa: N802
+    def isOpened(self) -> bool:
         return True
 
     def read(self) -> tuple[bool, np.ndarray | None]:
