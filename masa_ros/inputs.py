@@ -18,6 +18,7 @@ from masa_core.io.message_stamps import header_stamp_ns
 from masa_ros.intake import Intake
 from masa_ros.outputs import HAS_VISION_MSGS
 from masa_ros.parameters import Settings
+from masa_ros.sequence_gaps import SequenceGaps
 from masa_ros.silence import Publisher, SilenceWatch, explain_silence
 from masa_ros.statistics import Statistics
 
@@ -57,20 +58,22 @@ class Inputs:
 
     def start(self, intake: Intake, statistics: Statistics) -> None:
         settings = self._settings
-        self._images = _subscribe_counting_losses(
+        self._images = _subscribe(
             self._node,
             self._image_type,
             self.image_topic,
-            lambda message: intake.add_image(header_stamp_ns(message), message),
+            intake.add_image,
             _qos(settings.image_reliability, settings.image_depth),
             statistics.undelivered,
         )
         if self.read is not None:
-            self._detections = self._node.create_subscription(
+            self._detections = _subscribe(
+                self._node,
                 self._detections_type,
                 self._prefix + "detections",
-                lambda message: intake.add_detections(header_stamp_ns(message), message),
+                intake.add_detections,
                 _qos(settings.detections_reliability, _DETECTIONS_DEPTH),
+                lambda count: statistics.ignored({"detections: lost by the middleware": count}),
             )
 
     def stop(self) -> None:
@@ -123,20 +126,26 @@ def _qos(reliability: str, depth: int) -> QoSProfile:
     return QoSProfile(reliability=policy, history=HistoryPolicy.KEEP_LAST, depth=depth)
 
 
-def _subscribe_counting_losses(
+def _subscribe(
     node: LifecycleNode,
     kind: Any,
     topic: str,
-    callback: Callable[[Any], None],
+    add: Callable[[int, Any], None],
     qos: QoSProfile,
     lost: Callable[[int], None],
 ) -> Any:
-    """A subscription that tells how many messages the middleware lost, where it can tell."""
-    events = SubscriptionEventCallbacks(message_lost=lambda event: lost(event.total_count_change))
+    """A subscription that hands on each message with its stamp, and tells how many did not come."""
+    gaps = SequenceGaps(lost)
+
+    def on_message(message: Any, info: Any) -> None:
+        gaps.on_message(info)
+        add(header_stamp_ns(message), message)
+
+    events = SubscriptionEventCallbacks(message_lost=gaps.on_event)
     try:
-        return node.create_subscription(kind, topic, callback, qos, event_callbacks=events)
+        return node.create_subscription(kind, topic, on_message, qos, event_callbacks=events)
     except UnsupportedEventTypeError:
-        return node.create_subscription(kind, topic, callback, qos)
+        return node.create_subscription(kind, topic, on_message, qos)
 
 
 def _image_topic(node: LifecycleNode, name: str, compressed: bool) -> str:

@@ -51,3 +51,17 @@ def test_cameras_share_the_model_fairly_and_keep_their_own_ids(start: Any) -> No
     assert {tuple(t.id for t in m.tracks) for m in seen["front"]} == {(0, 1)}
     assert {tuple(t.id for t in m.tracks) for m in seen["left"]} == {(0,)}
     assert robot.tracks == [], "nobody publishes masa/tracks"
+
+
+def test_what_the_middleware_pushes_out_is_counted(start: Any) -> None:
+    _, robot = start({"image_depth": 1, "queue_size": 100})
+    camera = robot.camera()
+    camera.publish(image(START))
+    robot.tracks_at(START)
+    for i in range(1, 201):
+        camera.publish(image(START + i * STEP))
+    robot.tracks_at(START + 200 * STEP)
+    status = robot.status("camera")
+    pushed_out = int(status["images lost by the middleware"])
+    assert pushed_out > 0, "one place for 200 images at once"
+    assert int(status["images received"]) + pushed_out == 201
