@@ -8,9 +8,11 @@ import sys
 import traceback
 
 import rclpy
+import rclpy.logging
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.clock import Clock, ClockType, JumpHandle, JumpThreshold, TimeJump
 from rclpy.duration import Duration
+from rclpy.exceptions import ParameterException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from std_srvs.srv import Trigger
@@ -192,7 +194,11 @@ def main(args: list[str] | None = None) -> int:
     # however often Ctrl-C is pressed, in the middle of the shutdown.
     for number in _ENDING:
         signal.signal(number, lambda *_: None)
-    rclpy.init(args=args)
+    try:
+        rclpy.init(args=args)
+    except RuntimeError as error:  # as of a parameter file that is not there, or no YAML
+        _tell(f"cannot begin with these arguments: {error}")
+        return 1
     try:
         return _run()
     except Exception:
@@ -208,9 +214,8 @@ def main(args: list[str] | None = None) -> int:
 def _run() -> int:
     try:
         node = TrackerNode()
-    except ValueError as error:
-        for line in str(error).splitlines():
-            rclpy.logging.get_logger("masa_tracker").fatal(line)
+    except (ValueError, ParameterException) as error:  # the second: one of rclpy's own parameters
+        _tell(str(error))
         return 1
     try:
         if not node.autostart():
@@ -231,6 +236,11 @@ def _run() -> int:
     finally:
         node.destroy_node()
     return 0
+
+
+def _tell(why: str) -> None:
+    for line in why.splitlines():
+        rclpy.logging.get_logger("masa_tracker").fatal(line)
 
 
 if __name__ == "__main__":

@@ -142,6 +142,23 @@ def test_what_cannot_be_configured_ends_it_with_the_reason(
     assert says in tracker.log
 
 
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--params-file", "missing.yaml"], "missing.yaml"),
+        (["--nonsense"], "cannot begin with these arguments: ['--nonsense']"),
+        (["-p", "use_sim_time:=5"], "use_sim_time"),
+    ],
+)
+def test_what_ros_itself_refuses_ends_it_without_a_stack_trace(
+    start: Any, arguments: list[str], says: str
+) -> None:
+    tracker, _ = start(arguments=arguments, active=False)
+    assert tracker.wait() == 1
+    assert says in tracker.log and "[FATAL]" in tracker.log
+    assert "Traceback" not in tracker.log
+
+
 def test_a_model_without_a_detector_needs_detections(start: Any) -> None:
     tracker, robot = start({"autostart": False}, active=False, FAKE_DETECTOR="0")
     assert not robot.change_state("configure")
