@@ -17,8 +17,9 @@ from masa_ros.inputs import Inputs
 from masa_ros.intake import Arrival, Intake
 from masa_ros.outputs import Outputs
 from masa_ros.parameters import Settings
+from masa_ros.silence import PATIENCE_S, SilenceWatch, explain_losses
 from masa_ros.stamp_gate import StampGate
-from masa_ros.statistics import Statistics
+from masa_ros.statistics import Statistics, Summary
 
 _LOG_PERIOD_S = 5.0
 _PATIENCE = 3  # errors in a row, after which the tracker itself may be what is broken
@@ -48,6 +49,8 @@ class Camera:
     ) -> None:
         self.name = name or "camera"
         self._node = node
+        # Of its own, as what is said too often is left out by logger.
+        self._logger = node.get_logger().get_child(name) if name else node.get_logger()
         self._index = index
         self._gate = gate
         self._model_name = model.name
@@ -58,6 +61,8 @@ class Camera:
         self.configure(settings, config)
         self._statistics = Statistics()
         self._errors_in_a_row = 0
+        self._answers = SilenceWatch()
+        self._lost_before: dict[str, int] = {}  # when there was an answer last
         self._intake: Intake | None = None
         self._outputs = Outputs(node, f"masa/{name}" if name else "masa")
 
@@ -107,7 +112,7 @@ class Camera:
             outcome = self._tracker.track(arrival)
         except ImageError as error:
             self._statistics.dropped(f"bad image: {error.reason}")
-            self._node.get_logger().warning(
+            self._logger.warning(
                 f"an image on {self._inputs.image_topic} cannot be used: {error}",
                 throttle_duration_sec=_LOG_PERIOD_S,
             )
@@ -145,7 +150,7 @@ class Camera:
         self._errors_in_a_row += 1
         if self._errors_in_a_row % _PATIENCE == 0:
             self._gate.new_epoch()
-        self._node.get_logger().error(
+        self._logger.error(
             f"an image on {self._inputs.image_topic} was lost to an internal error: {where}",
             throttle_duration_sec=_LOG_PERIOD_S,
         )
@@ -157,8 +162,21 @@ class Camera:
         if self._intake is not None:
             self._inputs.tell_silence(self._intake)
             silent_s = self._intake.images.silent_s
+        self._tell_losses(summary, silent_s)
         name = f"{self._node.get_name()}: {self.name}"
         subscribers = self._outputs.subscribers()
         return camera_status(
             name, self._model_name, self._gate.epoch, summary, subscribers, silent_s
         )
+
+    def _tell_losses(self, summary: Summary, silent_s: float | None) -> None:
+        """Warns, once, of images that come and are all lost."""
+        if summary.processed_hz > 0 or silent_s is None or silent_s > PATIENCE_S:
+            self._answers.heard()
+            self._lost_before = summary.dropped
+            return
+        before = self._lost_before
+        lost = {cause: n - before.get(cause, 0) for cause, n in summary.dropped.items()}
+        lost = {cause: n for cause, n in lost.items() if n > 0}
+        if lost and self._answers.due():
+            self._logger.warning(explain_losses(self._inputs.image_topic, lost))

@@ -1,12 +1,23 @@
-"""A topic that stays silent: when to speak of it, and what a person can do about it."""
+"""A topic that stays silent, images that are all lost: when to speak of it, and what to do."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 PATIENCE_S = 5.0
+
+# By cause; of others, an image that is lost is spoken of itself.
+_REMEDIES = {
+    "has no stamp": "the camera driver must set header.stamp",
+    "out of order": "header.stamp must rise from image to image",
+    "no detections came": "detections must have exactly the stamp of their image, and come before"
+    " join_size newer images",
+    "came after its detections were given up": "detections came before their image, by more than"
+    " join_size images",
+    "replaced by newer": "the model takes too long for an image",
+}
 
 
 class SilenceWatch:
@@ -72,3 +83,13 @@ def explain_silence(
         found = ", ".join(f"{name} ({type_})" for name, type_ in others)
         return begin + f"nobody publishes there; remap it to one of these topics: {found}"
     return begin + "nobody publishes there, and there is no topic of such a type"
+
+
+def explain_losses(topic: str, lost: Mapping[str, int]) -> str:
+    """One sentence on images that come, none of which is tracked. lost: how many, by cause."""
+    causes = [
+        f"{count} {cause}" + (f" ({_REMEDIES[cause]})" if cause in _REMEDIES else "")
+        for cause, count in sorted(lost.items())
+    ]
+    begin = f"images come on {topic}, but for {PATIENCE_S:.0f} s none was tracked: "
+    return begin + "; ".join(causes)

@@ -108,6 +108,34 @@ def test_bad_images_are_named_and_no_good_one_is_lost(start: Any) -> None:
     assert "encoding '16UC1' is not a picture" in tracker.log
 
 
+def test_bad_images_of_each_camera_are_named(start: Any) -> None:
+    tracker, robot = start({"cameras": "[front, left]"}, active=False)
+    cameras = [robot.camera(topic=f"{name}/image") for name in ("front", "left")]
+    for i in range(10):
+        for camera in cameras:
+            camera.publish(image(START + i * STEP, picture({})[..., 0], "16UC1"))
+    robot.settled(10, "front")
+    robot.settled(10, "left")
+    for name in ("front", "left"):
+        assert f"an image on /{name}/image cannot be used" in tracker.log
+
+
+def test_images_that_are_all_lost_are_explained_once(start: Any) -> None:
+    tracker, robot = start()
+    camera = robot.camera()
+
+    def told() -> bool:
+        camera.publish(image(0))
+        time.sleep(0.1)
+        return "none was tracked" in tracker.log
+
+    robot.wait(told, "a warning")
+    begin = time.monotonic()
+    robot.wait(lambda: told() and time.monotonic() > begin + 3, "more of the same")
+    assert tracker.log.count("images come on /image, but for 5 s none was tracked") == 1
+    assert "has no stamp (the camera driver must set header.stamp)" in tracker.log
+
+
 def test_errors_in_a_row_begin_a_new_epoch(start: Any) -> None:
     """What is broken may be the tracker, and would be for good."""
     _, robot = start(LOSSLESS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from array import array
 from typing import Any
 
@@ -84,6 +85,25 @@ def test_detections_are_joined_to_their_images(start: Any, kind: Any) -> None:
     status = robot.settled(20)
     assert losses(status) == {"no detections came": 1}
     assert status["left out: detections: late"] == "1"
+
+
+def test_detections_with_stamps_of_their_own_are_explained(start: Any) -> None:
+    tracker, robot = start({**PARAMETERS, "detections_type": "masa_ros"})
+    camera = robot.camera()
+    detector = robot.camera(DetectionArray, "detections")
+    stamp = START
+
+    def told() -> bool:
+        nonlocal stamp
+        stamp += STEP
+        camera.publish(image(stamp))
+        detector.publish(masa(stamp + 1))
+        time.sleep(0.03)
+        return "none was tracked" in tracker.log
+
+    robot.wait(told, "a warning")
+    assert "no detections came (detections must have exactly the stamp" in tracker.log
+    assert "nothing has come" not in tracker.log
 
 
 def test_empty_detections_age_the_tracks(start: Any, kind: Any) -> None:
