@@ -17,7 +17,7 @@ from masa_core.models.track_head import EmbedHead
 from training.config import Config, ConfigError, OnnxAdapter
 from training.mask_head import RoiMaskHead
 from training.model import Learner
-from training.onnx_backbone import BundlePreprocessing, OnnxBackbone, check_input
+from training.onnx_backbone import BundlePreprocessing, OnnxBackbone, check_input, check_strides
 from training.start_weights import published, start_from
 
 
@@ -50,6 +50,7 @@ def onnx_learner(settings: OnnxAdapter, side: int, seed: int, device: torch.devi
     folder, strides = Path(settings.bundle), list(settings.taps.values())
     backbone = OnnxBackbone(folder, list(settings.taps), device)
     check_input(backbone.spec, side)
+    check_strides(backbone, settings.taps)
     if settings.fusion and not backbone.spec.size:
         raise ConfigError(
             "onnx.fusion needs a detector with one input size: ONNX's DeformConv cannot be "

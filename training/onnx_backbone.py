@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,9 @@ from masa_core.runtime.fit import prepare
 from masa_core.runtime.protocol import ModelError
 from masa_core.wording import nearest
 from training.strict_yaml import ConfigError, read_nodes, to_dataclass
+
+# Inputs and outputs of the graphs that read the taps, which are inputs by their names.
+_HEADS_OWN = ("boxes", "size", "crops", "embeddings", "masks", "scores")
 
 
 def image_spec(folder: Path) -> ImageSpec:
@@ -45,6 +48,11 @@ def tapped_graph(path: Path, taps: Sequence[str]) -> bytes:
     for tap in taps:
         if tap not in tensors:
             raise ModelError(f"{path} has no tensor {tap!r}{nearest(tap, tensors)}")
+        if tap in _HEADS_OWN:
+            raise ModelError(
+                f"tensor {tap!r} of {path} has a name that a bundle's heads use themselves: rename "
+                "it in the graph"
+            )
         if tap not in outputs:
             model.graph.output.append(onnx.ValueInfoProto(name=tap))
     content: bytes = model.SerializeToString()
@@ -54,9 +62,9 @@ def tapped_graph(path: Path, taps: Sequence[str]) -> bytes:
 class OnnxBackbone(nn.Module):
     """forward: (B, 3, H, W) float32 input as the graph wants it, normalised -> its taps, detached.
 
-    taps: names of tensors, (B, C, h, w), fine to coarse. ``channels``: of each of them. The graph
-    sees one image at a time (those of detectors are made for one), and is no parameter of any
-    kind: nothing in it can be trained or changed.
+    taps: names of tensors, (B, C, h, w), fine to coarse. ``shapes``, ``channels``: of each of them,
+    for an image of ``probed`` height and width. The graph sees one image at a time (those of
+    detectors are made for one), and is no parameter of any kind: nothing in it can be trained.
     """
 
     def __init__(self, folder: Path, taps: Sequence[str], device: torch.device) -> None:
@@ -66,9 +74,29 @@ class OnnxBackbone(nn.Module):
         self.graph = tapped_graph(folder / self.spec.graph, taps)
         self._session = _session(self.graph, folder / self.spec.graph, device)
         self._takes_size = "size" in [node.name for node in self._session.get_inputs()]
-        size = self.spec.size or (4 * max(self.spec.multiple, 32),) * 2
-        probe = self._run(np.zeros((1, 3, *size), np.float32))
-        self.channels = [int(tap.shape[1]) for tap in probe]
+        self.probed = self.spec.size or (4 * max(self.spec.multiple, 32),) * 2
+        self.shapes = self._probe(folder / self.spec.graph)
+        self.channels = [shape[1] for shape in self.shapes]
+
+    def _probe(self, path: Path) -> list[tuple[int, ...]]:
+        """Shapes of the taps for an image of `probed` px. Raises ModelError."""
+        height, width = self.probed
+        try:
+            taps = self._run(np.zeros((1, 3, height, width), np.float32))
+        except Exception as error:  # ONNX Runtime has a class of its own for each cause
+            inputs = ", ".join(f"{n.name} {n.type} {n.shape}" for n in self._session.get_inputs())
+            raise ModelError(
+                f"{path} takes {inputs}, and section 'image' of bundle.yaml has it fed with "
+                f"{self.spec.input} tensor(float) {[1, 3, height, width]}: change that section, or "
+                f"export the detector anew ({' '.join(str(error).split())})"
+            ) from error
+        for name, tap in zip(self.taps, taps, strict=True):
+            if tap.ndim != 4:
+                raise ModelError(
+                    f"tensor {name!r} of {path} is {list(tap.shape)}, no map (1, channels, height, "
+                    "width): tap another"
+                )
+        return [tap.shape for tap in taps]
 
     @torch.no_grad()
     def forward(self, images: Tensor) -> list[Tensor]:
@@ -115,6 +143,20 @@ def check_input(spec: ImageSpec, side: int) -> None:
         raise ConfigError(
             f"views.size is {side}, but the graph takes multiples of {spec.multiple} px"
         )
+
+
+def check_strides(backbone: OnnxBackbone, taps: Mapping[str, int]) -> None:
+    """Raises ConfigError where the map of a tap is not as large as its stride says.
+
+    By a pixel it may differ: convolutions round up or down, and some have no padding.
+    """
+    for (name, stride), (_, _, *map_px) in zip(taps.items(), backbone.shapes, strict=True):
+        image_px = list(backbone.probed)
+        if any(abs(m - i / stride) > 1 for m, i in zip(map_px, image_px, strict=True)):
+            raise ConfigError(
+                f"onnx.taps says that {name!r} has stride {stride}, but it is {map_px} px for an "
+                f"image of {image_px} px: a stride of {image_px[0] / map_px[0]:g}"
+            )
 
 
 def _session(graph: bytes, path: Path, device: torch.device) -> onnxruntime.InferenceSession:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from onnx_ir.passes.common import NameFixPass
 from torch import Tensor, nn
 
 from masa_core.models import onnx_ops
@@ -141,6 +142,8 @@ def export_graph(
     finally:
         DeformConv.operator = staticmethod(operator)
     assert program is not None
+    # A tensor within may have the name that an input was given, which makes an invalid file.
+    NameFixPass()(program.model)
     size = sum(tensor.nbytes for tensor in module.state_dict().values())
     program.save(str(path), external_data=size > LARGE)
     return sorted(file.name for file in path.parent.glob(f"{path.name}*"))

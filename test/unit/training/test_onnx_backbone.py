@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 import yaml
@@ -83,8 +84,60 @@ def test_mistakes_are_named(tmp_path: Path) -> None:
         learner(folder)
 
 
+def renamed(folder: Path, **names: str) -> None:
+    """Gives tensors of the detector's graph other names."""
+    model = onnx.load(folder / "image.onnx")
+    for node in model.graph.node:
+        for column in (node.input, node.output):
+            column[:] = [names.get(name, name) for name in column]
+    onnx.save(model, folder / "image.onnx")
+
+
+def test_strides_are_those_of_the_graph(tmp_path: Path) -> None:
+    folder = write_detector(tmp_path / "detector")
+    for taps in ({"fine": 8, "coarse": 16}, {"coarse": 4, "fine": 8}):
+        with pytest.raises(ConfigError, match=r"has stride \d, but it is .* px: a stride of [48]$"):
+            onnx_learner(OnnxAdapter(str(folder), taps, width=32), 64, 0, CPU)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"input": "picture"}, {"pixels": None, "multiple": None, "size": [32, 32]}]
+)
+def test_an_input_that_is_described_wrongly_is_shown_beside_what_it_is(
+    tmp_path: Path, changes: dict
+) -> None:
+    folder = write_detector(tmp_path / "detector")
+    model = onnx.load(folder / "image.onnx")
+    for number in (2, 3):
+        model.graph.input[0].type.tensor_type.shape.dim[number].dim_value = 64
+    onnx.save(model, folder / "image.onnx")
+    rewrite(folder, **changes)
+    with pytest.raises(ModelError, match=r"takes image tensor\(float\) \[1, 3, 64, 64\], and sec"):
+        OnnxBackbone(folder, ["fine"], CPU)
+
+
+def test_names_of_the_heads_own_tensors_are_refused(tmp_path: Path) -> None:
+    folder = write_detector(tmp_path / "detector")
+    renamed(folder, coarse="boxes")
+    with pytest.raises(ModelError, match=r"tensor 'boxes' of .* rename it in the graph"):
+        OnnxBackbone(folder, ["boxes"], CPU)
+
+
 def test_taps_double_their_strides() -> None:
     with pytest.raises(ValueError, match=r"must double from each to the next, got \[4, 16\]"):
         OnnxAdapter("detector", {"a": 4, "b": 16})
     with pytest.raises(ValueError, match="multiple of 32"):
         OnnxAdapter("detector", {"a": 4}, width=48)
+
+
+def test_heads_may_read_tensors_with_the_names_that_exporters_give(tmp_path: Path) -> None:
+    pytest.importorskip("onnxscript")
+    from masa_core.models.onnx_graphs import export_graph
+
+    path = tmp_path / "head.onnx"
+    head = torch.nn.Sequential(torch.nn.ReLU(), torch.nn.Conv2d(2, 3, 1), torch.nn.ReLU())
+    maps = torch.randn(1, 2, 4, 4)
+    export_graph(head, (maps,), path, ["relu"], ["conv2d"])
+    session = onnxruntime.InferenceSession(path)
+    (found,) = session.run(["conv2d"], {"relu": maps.numpy()})
+    np.testing.assert_allclose(found, head(maps).detach().numpy(), atol=1e-6)
