@@ -13,7 +13,9 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from masa_core.commands.options import positive
 from training.check_image import ERRORS, WARNINGS, Facts, check_image
+from training.console import show_any_name
 from training.walk import walk
 
 _DESCRIPTION = """\
@@ -50,11 +52,16 @@ class Report:
 def main(arguments: list[str] | None = None) -> int:
     """0; 1 where the data have errors; 2 for wrong arguments."""
     args = _parser().parse_args(arguments)
-    for folder in args.data:
+    for folder in [*args.data, args.segments or args.data[0]]:
         if not folder.is_dir():
             print(f"training.check: {folder} is no folder", file=sys.stderr)
             return 2
-    report = check(args.data, args.segments, args.limit, args.workers)
+    try:
+        report = check(args.data, args.segments, args.limit, args.workers)
+    except OSError as error:  # a folder that may not be read
+        print(f"training.check: {error}", file=sys.stderr)
+        return 2
+    show_any_name()
     print(summary(report, args.workers))
     return int(report.errors > 0)
 
@@ -180,9 +187,9 @@ def _parser() -> argparse.ArgumentParser:
         "--segments", type=Path, metavar="FOLDER", help="where the JSON files are, if elsewhere"
     )
     parser.add_argument(
-        "--limit", type=int, metavar="N", help="look at N random images only (all are listed)"
+        "--limit", type=positive, metavar="N", help="look at N random images only (all are listed)"
     )
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, metavar="N")
+    parser.add_argument("--workers", type=positive, default=os.cpu_count() or 1, metavar="N")
     return parser
 
 

@@ -18,6 +18,7 @@ from masa_core.commands.interrupt import StopOnSignal
 from masa_core.io import Source, SourceError, open_source
 from masa_core.io.atomic import write_text
 from masa_core.io.image_files import write_image
+from training.console import show_any_name
 
 _DESCRIPTION = """\
 Take frames out of each SOURCE (a video file, a folder of images, or a rosbag2) and write
@@ -50,6 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
     """0; 1 where a source cannot be read to its end; 2 for wrong arguments; 128 + signal."""
     args = _parser().parse_args(arguments)
     settings = Settings(args.every, args.change, f".{args.format}")
+    show_any_name()
     failed = False
     with StopOnSignal() as stop:
         for path in args.sources:

@@ -119,6 +119,7 @@ def _colours(count: int) -> list[tuple[int, int, int]]:
 
 
 def _caption(text: str, width: int) -> Image:
+    text = text.encode("ascii", "replace").decode()  # cv2 has no other letters; some crash it
     strip = np.full((_CAPTION_PX, width, 3), 255, np.uint8)
     while cv2.getTextSize(text, _FONT, 0.45, 1)[0][0] > width - 8 and len(text) > 4:
         text = "..." + text[4:]  # the end of the text has the figures

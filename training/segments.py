@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import os
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from masa_core.commands.interrupt import StopOnSignal
@@ -39,7 +41,8 @@ class Tally:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """0; 1 where no image could be segmented; 2 for wrong arguments; 128 + signal when stopped."""
+    """0; 1 where no image could be segmented; 2 for wrong arguments, or a file that cannot be
+    written; 128 + signal when stopped."""
     args = _parser().parse_args(arguments)
     try:
         shard = parse_shard(args.shard) if args.shard else _torchrun_shard()
@@ -47,7 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
         with StopOnSignal() as stop:
             source = f"{args.teacher} (random weights)" if args.random_weights else args.teacher
             tally = segment(images, _teacher(args), source, stop)
-    except (ModelError, ValueError) as error:
+    except (ModelError, OSError, ValueError) as error:
         print(f"training.segments: {error}", file=sys.stderr)
         return 2
     print(
@@ -64,24 +67,33 @@ def main(arguments: list[str] | None = None) -> int:
 def segment(
     images: list[tuple[str, Path, Path]], teacher: Teacher, source: str, stop: StopOnSignal
 ) -> Tally:
-    """Segments what has no valid file yet. images: name that ids are made of, image, JSON file."""
+    """Segments what has no valid file yet. images: name that ids are made of, image, JSON file.
+
+    Raises ValueError where a file cannot be written.
+    """
     tally = Tally()
     for name, image_path, json_path in tqdm(images, unit="image", disable=None):
         if stop.number is not None:
             break
         try:
-            if is_valid(json_path):
+            if is_done(json_path):
                 tally.there += 1
                 continue
             image = read_image(image_path)
-            found = teacher(image)
-            json_path.parent.mkdir(parents=True, exist_ok=True)
+            found = _ask(teacher, image, image_path)
             image_id = image_number(name)
             segments = _segments(found, image.shape[:2], image_id, source)
-            write_segments(json_path, image_path.name, segments, image_id, found.details)
         except (OSError, ValueError) as error:
             tally.bad.append(str(error))
             continue
+        try:
+            json_path.parent.mkdir(parents=True, exist_ok=True)
+            write_segments(json_path, image_path.name, segments, image_id, found.details)
+        except OSError as error:  # the next one could not be written either
+            raise ValueError(
+                f"{json_path} cannot be written ({error.strerror}): make room, or name another "
+                f"folder with --out; what is done stays ({tally.written} images this time)"
+            ) from error
         tally.written += 1
         tally.segments += len(segments)
     return tally
@@ -105,13 +117,43 @@ def list_images(folders: list[Path], out: Path | None) -> list[tuple[str, Path, 
     return images
 
 
-def is_valid(path: Path) -> bool:
-    """Whether there is a file of segments that can be read. Masks are not looked at."""
+def is_done(path: Path) -> bool:
+    """Whether there is a file of segments that can be read. Masks are not looked at.
+
+    Raises ValueError for a JSON file of another kind, such as an annotation tool's: it must not be
+    written over. One that is torn off is as good as none. Raises OSError where it cannot be opened.
+    """
     try:
         read_segments(path, masks=False)
-    except (OSError, ValueError):
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except ValueError as error:
+        if not _is_json(path):
+            return False
+        raise ValueError(
+            f"{error}; it is left as it is: move it away, or name another folder with --out"
+        ) from error
+    return True
+
+
+def _is_json(path: Path) -> bool:
+    try:
+        json.loads(path.read_bytes())
+    except ValueError:
         return False
     return True
+
+
+def _ask(teacher: Teacher, image: NDArray[np.uint8], path: Path) -> Found:
+    try:
+        return teacher(image)
+    except (RuntimeError, MemoryError) as error:  # PyTorch's, where memory does not suffice
+        height, width = image.shape[:2]
+        reason = " ".join(str(error).split())[:200]
+        raise ValueError(
+            f"{path}: the teacher fails on {width}x{height} px ({reason}); "
+            "where memory is short, a smaller --points-per-batch or smaller images help"
+        ) from error
 
 
 def image_number(name: str) -> int:

@@ -7,11 +7,13 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from masa_core.commands.options import positive
 from masa_core.io.image_files import write_image
 from training.config import read_config
+from training.console import show_any_name
 from training.index import ImageFolder, Index, open_index
 from training.pair_picture import draw_pair, sheet
 from training.samples import read_sample
@@ -28,8 +30,9 @@ _TRIES = 20  # images that cannot be read, one after the other
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """0; 2 where there is nothing to show."""
+    """0; 2 where there is nothing to show, or the picture cannot be written."""
     args = _parser().parse_args(arguments)
+    show_any_name()
     try:
         settings = read_config(args.config).views if args.config else ViewSettings()
         settings = replace(settings, size=args.size, **({"mixup": False} if args.alone else {}))
@@ -39,10 +42,10 @@ def main(arguments: list[str] | None = None) -> int:
             show_pair(index, settings, np.random.RandomState((args.seed, number)), args.instances)
             for number in range(args.pairs)
         ]
+        write_image(args.out, sheet(pictures, args.columns))
     except (OSError, ValueError) as error:
         print(f"training.show: {error}", file=sys.stderr)
         return 2
-    write_image(args.out, sheet(pictures, args.columns))
     print(f"{len(pictures)} pairs of views in {args.out}")
     return 0
 
@@ -69,6 +72,12 @@ def _draw(index: Index, rng: np.random.RandomState) -> tuple[int, View]:
     raise ValueError(f"{_TRIES} images in a row cannot be read; the last: {problem}")
 
 
+def _picture(text: str) -> Path:
+    if not cv2.haveImageWriter(text):
+        raise argparse.ArgumentTypeError(f"{text} is no image file: name a .png or .jpg")
+    return Path(text)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m training.show",
@@ -76,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("data", nargs="+", type=Path, metavar="DATA")
-    parser.add_argument("--out", type=Path, default=Path("pairs.png"), metavar="FILE")
+    parser.add_argument("--out", type=_picture, default=Path("pairs.png"), metavar="FILE")
     parser.add_argument("--segments", type=Path, help="where the JSON files are, if elsewhere")
     parser.add_argument("--config", type=Path, help="of a training, for the transforms in it")
     parser.add_argument("--alone", action="store_true", help="mix no second image in")

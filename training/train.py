@@ -35,6 +35,7 @@ from masa_core.runtime.protocol import ModelError
 from training.build import build_learner
 from training.checkpoint import CheckpointError
 from training.config import Config, ConfigError, read_config
+from training.console import show_any_name
 from training.dataset import Batch, batches
 from training.distributed import World, joined, processes, total, wait_for_all
 from training.finish import finish
@@ -62,6 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("config", type=Path, help="a YAML file, such as those in training/configs")
     parser.add_argument("settings", nargs="*", metavar="key=value", help="put over the file's")
     args = parser.parse_args(arguments)
+    show_any_name()
     try:
         config = read_config(args.config, args.settings)
         with joined(config.run.device) as world:

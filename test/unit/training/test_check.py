@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -116,6 +120,37 @@ def test_a_sample_is_looked_at_where_all_is_too_much(tmp_path: Path) -> None:
     first, again = (check([data], None, 5, workers=1) for _ in range(2))
     assert (first.images, first.looked_at, len(first.facts)) == (12, 5, 5)
     assert [fact.digest for fact in first.facts] == [fact.digest for fact in again.facts]
+
+
+def test_names_of_older_systems_can_be_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_scene(tmp_path / "data" / os.fsdecode(b"stra\xdfe.jpg"), 1)
+    path.write_bytes(b"no image")
+    terminal = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(terminal, "utf-8", errors="strict"))
+    assert main([str(tmp_path / "data")]) == 1
+    sys.stdout.flush()
+    assert b"stra\\udcdfe.jpg is not an image" in terminal.getvalue()
+
+
+@pytest.mark.parametrize("arguments", [["--workers", "0"], ["--limit", "-1"]])
+def test_numbers_that_make_no_sense_are_refused(tmp_path: Path, arguments: list[str]) -> None:
+    write_scene(tmp_path / "a.jpg", 1)
+    with pytest.raises(SystemExit):
+        main([str(tmp_path), *arguments])
+
+
+def test_a_folder_that_may_not_be_read_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_scene(tmp_path / "a.jpg", 1)
+    refused = PermissionError(13, "Permission denied", "lost+found")
+    monkeypatch.setattr(os, "scandir", Mock(side_effect=refused))
+    assert main([str(tmp_path)]) == 2
+    assert "Permission denied: 'lost+found'" in capsys.readouterr().err
+    assert main([str(tmp_path), "--segments", "nowhere"]) == 2
+    assert "nowhere is no folder" in capsys.readouterr().err
 
 
 def test_json_may_lie_elsewhere(tmp_path: Path) -> None:

@@ -108,6 +108,42 @@ def test_bad_images_are_listed_and_stop_nothing(
     assert command.main([str(images)]) == 1
 
 
+def test_an_annotation_tools_file_is_never_written_over(
+    images: Path, with_teacher: list, capsys: pytest.CaptureFixture[str]
+) -> None:
+    drawn = '{"version": "5.0.1", "shapes": [{"label": "car"}], "imagePath": "0.png"}'
+    (images / "a" / "0.json").write_text(drawn)
+    assert command.main([str(images)]) == 0
+    assert (images / "a" / "0.json").read_text() == drawn
+    output = capsys.readouterr()
+    assert "5 images segmented" in output.out
+    assert "0.json is not SA-1B's JSON: it lacks 'image'; it is left as it is" in output.err
+
+
+def test_a_file_that_cannot_be_written_ends_it_at_once(
+    images: Path, with_teacher: list, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "out").write_text("no folder")
+    assert command.main([str(images), "--out", str(tmp_path / "out")]) == 2
+    assert len(with_teacher) == 1  # not hours for nothing
+    assert "0.json cannot be written (Not a directory): make room" in capsys.readouterr().err
+
+
+def test_an_image_too_large_for_the_memory_is_listed(
+    images: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def teacher(image: np.ndarray) -> Found:
+        if image[0, 0, 0] == 3:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory\nmore lines")
+        return find_scene(image)
+
+    monkeypatch.setattr(command, "_teacher", lambda args: teacher)
+    assert command.main([str(images)]) == 0
+    output = capsys.readouterr()
+    assert "5 images segmented" in output.out
+    assert "3.png: the teacher fails on 128x96 px (DefaultCPU" in output.err
+
+
 def test_a_second_image_of_the_same_name_is_left_alone(images: Path, with_teacher: list) -> None:
     write_image(images / "a" / "0.tif", np.zeros((9, 9, 3), np.uint8))
     assert command.main([str(images)]) == 0

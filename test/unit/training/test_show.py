@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from scenes import write_scenes
+from scenes import write_scene, write_scenes
 
 from masa_core.masks import encode_mask
 from training.pair_picture import draw_pair, sheet
@@ -88,6 +91,29 @@ def test_the_command_draws_a_data_set(tmp_path: Path, capsys: pytest.CaptureFixt
     assert out.read_bytes() == first  # chance is a function of the seed
     assert main([*arguments, "--seed", "1", "--alone"]) == 0
     assert out.read_bytes() != first
+
+
+def test_any_file_name_can_be_drawn(tmp_path: Path) -> None:
+    for name in (b"stra\xdfe.jpg", "straße 日本.jpg".encode()):
+        write_scene(tmp_path / "data" / os.fsdecode(name), 3)
+        out = tmp_path / "pairs.png"
+        # In a process of its own: such a name has crashed OpenCV.
+        command = [sys.executable, "-m", "training.show", str(tmp_path / "data")]
+        arguments = ["--pairs", "2", "--size", "160", "--out", str(out)]
+        subprocess.run([*command, *arguments], check=True)
+        assert out.exists()
+
+
+def test_a_picture_that_cannot_be_written_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_scene(tmp_path / "data" / "a.jpg", 3)
+    arguments = [str(tmp_path / "data"), "--pairs", "1", "--size", "160", "--out"]
+    assert main([*arguments, str(tmp_path / "nowhere" / "pairs.png")]) == 2
+    assert "No such file or directory" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main([*arguments, "pairs.xyz"])
+    assert "pairs.xyz is no image file: name a .png or .jpg" in capsys.readouterr().err
 
 
 def test_nothing_to_show_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
