@@ -22,8 +22,10 @@ class StampJoin(Generic[ImageT, DetectionsT]):
 
     Pairs come out in the order of their stamps. A pair that completes gives up everything older
     that still waits (newest wins: a tracker cannot go back). When more than `capacity` images, or
-    more than `capacity` detections, wait, the oldest is given up. A stamp that was given up or
-    paired is closed: what still comes for it or for older stamps is late.
+    more than `capacity` detections, wait, the oldest is given up, of detections the one that came
+    first. A stamp that was given up or paired is closed: what still comes for it or for older
+    stamps is late. But detections more than a second ahead of all images close nothing: where
+    their clock was wrong for a while, images would be late until it is that time.
 
     An image more than a second older than the newest one means that the clock went back (a bag
     that loops): what waits is given up and the join starts afresh. Detections cannot do this;
@@ -108,9 +110,20 @@ class StampJoin(Generic[ImageT, DetectionsT]):
             self._last_pair_ns = stamp_ns
             self._close(stamp_ns)
             return pair
-        if len(waiting) > self._capacity:
-            self._close(min(waiting))
+        if len(self._images) > self._capacity:
+            self._close(min(self._images))
+        if len(self._detections) > self._capacity:
+            self._give_up_detections()
         return None
+
+    def _give_up_detections(self) -> None:
+        first_ns = next(iter(self._detections))
+        newest = self._newest_image_ns
+        if newest is not None and first_ns <= newest + JUMP_BACK_NS:
+            self._close(first_ns)
+        else:
+            del self._detections[first_ns]
+            self.dropped["no_image"] += 1
 
     def _close(self, stamp_ns: int) -> None:
         self._closed_ns = stamp_ns

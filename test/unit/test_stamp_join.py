@@ -127,7 +127,8 @@ def dropped(join):
     [
         (["i1", "d1", "d2", "i2"], [1, 2], {}),
         (["i1", "i2", "i3", "i4", "i5", "d1"], [], {"no_detections": 1, "late_detections": 1}),
-        (["d1", "d2", "d3", "d4", "d5", "i1"], [], {"no_image": 1, "late_image": 1}),
+        (["i1", "d1", "d2", "d3", "d4", "d5", "d6", "i2"], [1], {"no_image": 1, "late_image": 1}),
+        (["d1", "d2", "d3", "d4", "d5", "i1", "i2"], [2], {"no_image": 1, "no_detections": 1}),
         (["i1", "i2", "d2", "d1"], [2], {"no_detections": 1, "late_detections": 1}),
         (["i1", "i1", "d1", "d1", "i1"], [1], {"duplicate_image": 2, "duplicate_detections": 1}),
         (["i100", "d100", "i1", "d1"], [100, 1], {}),  # the clock went back
@@ -151,3 +152,13 @@ def test_a_stamp_far_ahead_holds_up_nothing():
 def test_capacity_must_be_positive():
     with pytest.raises(ValueError, match="capacity"):
         StampJoin(0)
+
+
+@pytest.mark.parametrize("begin", [[], ["i1", "d1"]], ids=["at first", "later"])
+@pytest.mark.parametrize("first", ["i", "d"])
+def test_detections_of_a_wrong_clock_hold_up_nothing(begin, first):
+    join = StampJoin(CAPACITY)
+    feed(join, *begin, *(f"d{9000 + i}" for i in range(3 * CAPACITY)))
+    second = "d" if first == "i" else "i"
+    messages = [f"{side}{frame}" for frame in range(2, 20) for side in (first, second)]
+    assert feed(join, *messages) == list(range(2, 20))
