@@ -8,6 +8,7 @@ rotation [score]``; a mask ``frame id class height width rle``, classes 1 (car),
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import cv2
 import numpy as np
 
 from masa_core.evaluation.errors import FormatError
+from masa_core.evaluation.text_rows import Widths, check_numbers
 
 TYPES = ("car", "van", "truck", "pedestrian", "person", "cyclist", "tram", "misc", "dontcare")
 _LABEL_NUMBERS = (
@@ -45,17 +47,20 @@ Rows = list[list[str]]  # the cells of each line; the frame is the first
 def read_kitti_labels(path: Path) -> Rows:
     """Lines of a tracking label or result file, types in lower case.
 
-    Raises FormatError with the line for too few columns, text in place of a number, an unknown
-    type and an id that comes twice in a frame.
+    Raises FormatError with the line for too few columns, lines of a frame that differ in their
+    number, text in place of a number, an unknown type and an id that comes twice in a frame.
     """
     rows = []
-    seen: set[tuple[str, str]] = set()
+    seen: set[tuple[float, float]] = set()
+    widths = Widths(path)
     for number, cells in _cells(path, len(_LABEL_NUMBERS), _LABEL_NUMBERS):
         kind = cells[2].lower()
         cells[2] = "person" if kind == "person_sitting" else kind
         if cells[2] not in TYPES:
             raise FormatError(path, f"unknown type {cells[2]!r}", line=number)
-        _check_numbers(path, number, cells, _LABEL_NUMBERS, texts=(2,))
+        cells = cells[: len(_LABEL_NUMBERS) + 1]
+        _check_numbers(path, number, cells, (*_LABEL_NUMBERS, "score"), texts=(2,))
+        widths.check(number, float(cells[0]), len(cells))
         if cells[2] != "dontcare":
             _check_unique(path, number, cells, seen)
         rows.append(cells)
@@ -65,7 +70,7 @@ def read_kitti_labels(path: Path) -> Rows:
 def read_kitti_masks(path: Path) -> Rows:
     """Lines of a KITTI MOTS file. Raises FormatError as `read_kitti_labels`."""
     rows = []
-    seen: set[tuple[str, str]] = set()
+    seen: set[tuple[float, float]] = set()
     for number, cells in _cells(path, 6, (*_MASK_NUMBERS, "rle")):
         _check_numbers(path, number, cells, _MASK_NUMBERS)
         if cells[2] != str(_IGNORED):
@@ -111,7 +116,11 @@ def read_seqmaps(folder: Path, pattern: str, last_is_count: bool) -> dict[str, i
 def _cells(path: Path, wanted: int, names: tuple[str, ...]) -> Iterator[tuple[int, list[str]]]:
     if not path.is_file():
         raise FileNotFoundError(f"{path} is not there (or is not a file)")
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise FormatError(path, f"is not text: {error}") from None
+    for number, line in enumerate(lines, 1):
         cells = line.split()
         if len(cells) < wanted:
             reason = f"has {len(cells)} columns, needs {wanted}: {' '.join(names)}"
@@ -122,7 +131,7 @@ def _cells(path: Path, wanted: int, names: tuple[str, ...]) -> Iterator[tuple[in
 def _check_numbers(
     path: Path, number: int, cells: list[str], names: tuple[str, ...], texts: tuple[int, ...] = ()
 ) -> None:
-    for column, name in enumerate(names):
+    for column, name in enumerate(names[: len(cells)]):
         if column in texts:
             continue
         try:
@@ -130,14 +139,19 @@ def _check_numbers(
         except ValueError:
             reason = f"{name} is {cells[column]!r}, not a number"
             raise FormatError(path, reason, line=number) from None
+        if not math.isfinite(value):
+            raise FormatError(path, f"{name} is {value}, not a finite number", line=number)
         if column < 2 and not value.is_integer():
             raise FormatError(path, f"{name} is {value}, not a whole number", line=number)
     if float(cells[0]) < 0:
         raise FormatError(path, "frame is negative, frames count from 0", line=number)
+    check_numbers(path, number, float(cells[0]), float(cells[1]))
 
 
-def _check_unique(path: Path, number: int, cells: list[str], seen: set[tuple[str, str]]) -> None:
-    key = (cells[0], cells[1])
+def _check_unique(
+    path: Path, number: int, cells: list[str], seen: set[tuple[float, float]]
+) -> None:
+    key = (float(cells[0]), float(cells[1]))
     if key in seen:
-        raise FormatError(path, f"id {key[1]} comes twice in frame {key[0]}", line=number)
+        raise FormatError(path, f"id {key[1]:.0f} comes twice in frame {key[0]:.0f}", line=number)
     seen.add(key)

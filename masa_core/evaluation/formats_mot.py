@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from masa_core.evaluation.errors import FormatError
+from masa_core.evaluation.text_rows import Widths, check_numbers
+from masa_core.io.detection_txt import cells_of
 
 _COLUMNS = ("frame", "id", "left", "top", "width", "height", "score", "class")
 
@@ -37,11 +39,14 @@ class MotRows:
 def read_mot(path: Path, truth: bool = False) -> MotRows:
     """Read a truth file (eight columns or more) or a result file (seven or more).
 
-    Raises FormatError with the line for too few columns, text in place of a number, a frame below
-    1, a negative id or size and an id that comes twice in one frame.
+    Raises FormatError with the line for too few columns, lines of a frame that differ in their
+    number, text in place of a number, a frame below 1, a negative id or size, a frame or id that is
+    far too large, and an id that comes twice in one frame.
     """
-    wanted = 8 if truth else 7
-    rows = [_parse(path, number, line, wanted) for number, line in enumerate(_lines(path), 1)]
+    wanted, widths = 8 if truth else 7, Widths(path)
+    rows = [
+        _parse(path, number, line, wanted, widths) for number, line in enumerate(_lines(path), 1)
+    ]
     table = np.array(rows, dtype=np.float64).reshape(len(rows), len(_COLUMNS))
     frames, ids = table[:, 0].astype(np.int64), table[:, 1].astype(np.int64)
     _check_unique(path, frames, ids)
@@ -57,13 +62,14 @@ def _lines(path: Path) -> list[str]:
         raise FormatError(path, f"is not text: {error}") from None
 
 
-def _parse(path: Path, number: int, line: str, wanted: int) -> list[float]:
-    cells = line.replace(",", " ").split()
+def _parse(path: Path, number: int, line: str, wanted: int, widths: Widths) -> list[float]:
+    cells = cells_of(line)
     if len(cells) < wanted:
         reason = f"has {len(cells)} columns, needs {wanted}: {', '.join(_COLUMNS[:wanted])}"
         raise FormatError(path, reason, line=number)
     values = []
-    for name, cell in zip(_COLUMNS, cells, strict=False):
+    names = (*_COLUMNS, *(f"column {count}" for count in range(len(_COLUMNS) + 1, len(cells) + 1)))
+    for name, cell in zip(names, cells, strict=False):
         try:
             values.append(float(cell))
         except ValueError:
@@ -77,10 +83,12 @@ def _parse(path: Path, number: int, line: str, wanted: int) -> list[float]:
         raise FormatError(path, f"frame is {values[0]:.0f}, frames count from 1", line=number)
     if values[1] < 0:
         raise FormatError(path, f"id is {values[1]:.0f}, ids are not negative", line=number)
+    check_numbers(path, number, values[0], values[1])
+    widths.check(number, values[0], len(cells))
     if values[4] < 0 or values[5] < 0:
         reason = f"width and height are {values[4]} and {values[5]}; negative sizes are no box"
         raise FormatError(path, reason, line=number)
-    return values if len(values) == len(_COLUMNS) else [*values, 1.0]
+    return [*values, 1.0][: len(_COLUMNS)]
 
 
 def _check_unique(path: Path, frames: NDArray[np.int64], ids: NDArray[np.int64]) -> None:

@@ -67,7 +67,8 @@ class TaoTruth:
 def read_tao_truth(path: Path) -> TaoTruth:
     """Read a truth file. Raises FileNotFoundError and FormatError with the place in the file."""
     root = Reader(path, "", load_json(path))
-    root.field("tracks", list)  # the evaluators want it, though annotations say all
+    for track in root.objects("tracks"):  # the evaluators want them, though annotations say all
+        track.field("category_id", int)
     videos = {}
     for video in root.objects("videos"):
         videos[video.field("id", int)] = video.field("name", str)
@@ -120,9 +121,10 @@ def _read_boxes(
         raise entry.error(f"is {images[row]}, which is no image of the truth", "image_id")
     videos = np.array([image_videos[image] for image in images.tolist()], np.int64)
     for row, entry in enumerate(entries):
-        if entry.get("video_id", videos[row]) != videos[row]:
+        if entry.get("video_id", videos[row] if scored else None) != int(videos[row]):
             where = f"{place}[{row}]"
-            reason = f"is {entry['video_id']}, but image {images[row]} is of video {videos[row]}"
+            video = entry.get("video_id")
+            reason = f"is {video}, but image {images[row]} is of video {videos[row]}"
             raise Reader(path, where, entry).error(reason, "video_id")
     categories = column("category_id")
     for old, new in merged.items():
@@ -160,7 +162,7 @@ def _boxes(path: Path, place: str, entries: list[Any]) -> NDArray[np.float64]:
         boxes = np.array([entry["bbox"] for entry in entries], np.float64).reshape(-1, 4)
         if len(boxes) != len(entries) or not np.isfinite(boxes).all():
             raise ValueError
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         checked = [entry.numbers("bbox", 4) for entry in read_list(path, place, entries)]
         boxes = np.array(checked, np.float64).reshape(-1, 4)
     negative = (boxes[:, 2:] < 0).any(axis=1)

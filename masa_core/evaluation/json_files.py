@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ def load_json(path: Path) -> Any:
     except json.JSONDecodeError as error:
         reason = f"not JSON: {error.msg} (column {error.colno})"
         raise FormatError(path, reason, line=error.lineno) from None
-    except (gzip.BadGzipFile, EOFError, UnicodeDecodeError) as error:
+    except (gzip.BadGzipFile, zlib.error, EOFError, ValueError, RecursionError) as error:
         raise FormatError(path, f"cannot be read: {error}") from None
 
 
@@ -64,9 +65,11 @@ class Reader:
             raise self.error(f"has no {name!r}")
         value = self._value[name]
         if kind is int and isinstance(value, float) and value.is_integer():
-            return int(value)
+            value = int(value)
         if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
             raise self.error(f"is {_show(value)}, not {_KINDS[kind]}", name)
+        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+            raise self.error(f"is {_show(value)}, more than 64 bits hold", name)
         return value
 
     def number(self, name: str) -> float:
@@ -74,16 +77,20 @@ class Reader:
         value = self._value.get(name)
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise self.error(f"is {_show(value)}, not a number", name)
-        if not np.isfinite(value):
-            raise self.error(f"is {value}, not a finite number", name)
-        return float(value)
+        try:
+            number = float(value)
+        except OverflowError:
+            number = np.inf
+        if not np.isfinite(number):
+            raise self.error(f"is {_show(value)}, not a finite number", name)
+        return number
 
     def numbers(self, name: str, count: int) -> NDArray[np.float64]:
         """A field that must be a list of ``count`` finite numbers."""
         value = self.field(name, list)
         try:
             array = np.array(value, dtype=np.float64)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise self.error(f"is {_show(value)}, not {count} numbers", name) from None
         if array.shape != (count,) or not np.isfinite(array).all():
             raise self.error(f"is {_show(value)}, not {count} finite numbers", name)

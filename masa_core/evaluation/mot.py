@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from masa_core.evaluation.errors import FormatError
 from masa_core.evaluation.formats_mot import MotRows, read_mot, sequence_length
 from masa_core.wording import nearest
 
 BENCHMARKS = ("MOT15", "MOT16", "MOT17", "MOT20")
+MOT_CLASSES = 13  # of their truth: pedestrian, distractors, vehicles, crowd
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,8 @@ def _with_trackeval(
 
     from masa_core.evaluation import trackeval_runner
 
+    for item in found:
+        _check_classes(item, benchmark != "MOT15" and preprocess)
     with tempfile.TemporaryDirectory(prefix="masa_mot_") as folder:
         root = Path(folder)
         for item in found:
@@ -150,6 +155,21 @@ def _results_path(results: Path, name: str, sequence_count: int) -> Path:
         f"no results for sequence {name}: neither {tried[0]} nor {tried[1]} is there "
         "(an empty file stands for no tracks; the setting sequences picks some)"
     )
+
+
+def _check_classes(item: MotSequence, preprocess: bool) -> None:
+    """Finds the line with a class that TrackEval does not take."""
+    wrong = preprocess & ~np.isin(item.truth.classes, np.arange(1, MOT_CLASSES + 1))
+    if wrong.any():
+        row = int(wrong.argmax())
+        known = f"it is 1 to {MOT_CLASSES} but with benchmark=MOT15 or preprocess=false"
+        reason = f"class is {item.truth.classes[row]}, {known}"
+        raise FormatError(item.truth_path, reason, line=row + 1)
+    wrong = item.results.classes > 1
+    if wrong.any():
+        row = int(wrong.argmax())
+        reason = f"class is {item.results.classes[row]}; results are of pedestrians, 1 (or -1)"
+        raise FormatError(item.results_path, reason, line=row + 1)
 
 
 def _read(name: str, truth_path: Path, results_path: Path) -> MotSequence:

@@ -6,7 +6,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from masa_core.evaluation.json_files import load_json
+from masa_core.evaluation.json_files import Reader, load_json
 from masa_core.evaluation.vis_precision import (
     AREA_RANGES,
     IOU_THRESHOLDS,
@@ -41,7 +41,7 @@ def evaluate_ytvis(
     """
     if evaluator not in ("ytvos", "trackeval"):
         raise ValueError(f"unknown evaluator {evaluator!r}; known: ytvos, trackeval")
-    if "videos" not in load_json(truth):
+    if Reader(truth, "", load_json(truth)).get("videos") is None:
         from masa_core.evaluation.vis_images import score_images
 
         return score_images(truth, results, iou_type, use_categories)

@@ -7,6 +7,7 @@ frame (polygons, run lengths or COCO's compressed ones), and ``areas``. Results:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,8 +49,12 @@ def read_vis_truth(path: Path) -> VisTruth:
     root = Reader(path, "", load_json(path))
     sizes = {}
     for video in root.objects("videos"):
-        length = video.get("length", len(video.get("file_names") or []))
-        size = (video.field("height", int), video.field("width", int), int(length))
+        length = 0  # not known
+        if video.get("length") is not None:
+            length = video.field("length", int)
+        elif video.get("file_names"):
+            length = len(video.field("file_names", list))
+        size = (video.field("height", int), video.field("width", int), length)
         sizes[video.field("id", int)] = size
     categories = {
         category.field("id", int): category.field("name", str)
@@ -76,13 +81,15 @@ def read_vis_results(path: Path, truth: VisTruth) -> list[VisTrack]:
 
 
 def _truth_track(entry: Reader, sizes: dict[int, tuple[int, int, int]]) -> VisTrack:
-    areas = np.array([area or 0 for area in entry.field("areas", list)], np.float64)
+    areas = [area or 0 for area in entry.field("areas", list)]
+    if not all(isinstance(area, int | float) for area in areas):
+        raise entry.error("holds what is neither a number nor null", "areas")
     return VisTrack(
         entry.field("id", int),
         entry.field("video_id", int),
         entry.field("category_id", int),
         _masks(entry, sizes),
-        _mean_area(areas),
+        _mean_area(np.array(areas, np.float64)),
         crowd=bool(entry.get("iscrowd", 0)),
     )
 
@@ -108,15 +115,27 @@ def _masks(entry: Reader, sizes: dict[int, tuple[int, int, int]]) -> list[Rle | 
 def _mask(entry: Reader, frame: int, value: Any, height: int, width: int) -> Rle | None:
     if not value:
         return None
+    place = f"segmentations[{frame}]"
     if isinstance(value, list):
-        return mask_api.merge(mask_api.frPyObjects(value, height, width))
-    rle = Reader(entry.path, f"{entry.place}.segmentations[{frame}]", value)
+        return _coded(
+            entry, place, lambda: mask_api.merge(mask_api.frPyObjects(value, height, width))
+        )
+    rle = Reader(entry.path, f"{entry.place}.{place}", value)
     size = rle.numbers("size", 2).astype(int).tolist()
     if size != [height, width]:
         raise rle.error(f"is {size}, the video's is {[height, width]}", "size")
     counts = value.get("counts")
     if isinstance(counts, list):
-        return mask_api.frPyObjects({"counts": counts, "size": size}, height, width)
+        objects = {"counts": counts, "size": size}
+        return _coded(rle, "counts", lambda: mask_api.frPyObjects(objects, height, width))
     if not isinstance(counts, str):
         raise rle.error("has no counts: a text, or a list of run lengths")
     return {"counts": counts, "size": size}
+
+
+def _coded(entry: Reader, name: str, code: Callable[[], Rle]) -> Rle:
+    """What pycocotools makes of a polygon or of run lengths."""
+    try:
+        return code()
+    except (TypeError, ValueError, OverflowError) as error:
+        raise entry.error(f"is neither a polygon nor run lengths ({error})", name) from None

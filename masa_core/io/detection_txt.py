@@ -28,8 +28,18 @@ def read_mot(path: Path) -> list[Entry]:
     return [Entry(rows.detections(), index=index) for index, rows in frames.items()]
 
 
+def cells_of(line: str) -> list[str]:
+    """What stands between the commas of a line, or between its spaces; none at its end is empty."""
+    if "," not in line:
+        return line.split()
+    cells = [cell.strip() for cell in line.split(",")]
+    while cells and not cells[-1]:
+        cells.pop()
+    return cells
+
+
 def _read_line(line: str, frames: defaultdict[int, Rows]) -> None:
-    fields = line.replace(",", " ").split()
+    fields = cells_of(line)
     if len(fields) < 6:
         raise ValueError(
             f"{len(fields)} columns, expected at least frame, id, left, top, width, height"

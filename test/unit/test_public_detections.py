@@ -62,6 +62,7 @@ def test_mot_frames_count_from_one(tmp_path):
     ("line", "reason"),
     [
         ("2,-1,1,2,3", "5 columns"),
+        ("2,-1,,2,3,4,1", "the box has '' where a number is expected"),
         ("0,-1,1,2,3,4,1", "0 is not a frame number; the first frame is 1"),
         ("1.5,-1,1,2,3,4,1", "1.5 is not a frame number"),
         ("2,-1,1,two,3,4,1", "the box has 'two' where a number is expected"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -31,6 +32,11 @@ GOOD = "1,1,10,20,30,40,1,1,1"
         ("1,2,10,20,-30,40,1,1,1", "negative sizes"),
         ("1,1,11,21,30,40,1,1,1", "id 1 comes twice in frame 1"),
         ("", "has 0 columns"),
+        ("1,2,,20,30,40,1,1,1", "left is '', not a number"),
+        ("1,2,10,20,30,40,1,1", "has 8 columns, a line before it of frame 1 has 9"),
+        ("1,2,10,20,30,40,1,1,x", "column 9 is 'x', not a number"),
+        ("9999999999,2,10,20,30,40,1,1,1", "frame is 9999999999, above"),
+        ("1,9999999999,10,20,30,40,1,1,1", "number the tracks from 1"),
     ],
 )
 def test_mot_lines(line: str, reason: str, tmp_path: Path) -> None:
@@ -46,6 +52,29 @@ def test_mot_separated_by_spaces(tmp_path: Path) -> None:
     path.write_text("1 7 10.5 20 30 40 0.5\n")
     rows = read_mot(path)
     assert (rows.ids.tolist(), rows.boxes.tolist()) == ([7], [[10.5, 20, 30, 40]])
+
+
+@pytest.mark.parametrize(
+    ("truth", "results", "reason"),
+    [
+        (
+            "1,1,10,20,30,40,1,1,1\n1,2,10,20,30,40,1,14,1\n",
+            "",
+            r"gt.txt:2: class is 14, it is 1 to",
+        ),
+        (
+            f"{GOOD}\n",
+            "1,1,10,20,30,40,1,3,1\n",
+            r"A.txt:1: class is 3; results are of pedestrians",
+        ),
+    ],
+)
+def test_mot_classes(truth: str, results: str, reason: str, tmp_path: Path) -> None:
+    pytest.importorskip("trackeval")
+    (tmp_path / "gt.txt").write_text(truth)
+    (tmp_path / "A.txt").write_text(results)
+    with pytest.raises(FormatError, match=reason):
+        evaluate(tmp_path / "gt.txt", tmp_path / "A.txt", "mot")
 
 
 def test_a_frame_beyond_the_sequence(tmp_path: Path) -> None:
@@ -77,6 +106,11 @@ def test_seqinfo_without_a_length(tmp_path: Path) -> None:
         ("0 1 Car 0 0 -10 a 2 3 4 1 1 1 1 1 1 1", "x1 is 'a', not a number"),
         ("-1 1 Car 0 0 -10 1 2 3 4 1 1 1 1 1 1 1", "frames count from 0"),
         ("0 9 Car 0 0 -10 1 2 3 4 1 1 1 1 1 1 1", "id 9 comes twice in frame 0"),
+        ("0 9.0 Car 0 0 -10 1 2 3 4 1 1 1 1 1 1 1", "id 9 comes twice in frame 0"),
+        ("0 1 Car 0 0 -10 nan 2 3 4 1 1 1 1 1 1 1", "x1 is nan, not a finite number"),
+        ("0 1 Car 0 0 -10 1 2 3 4 1 1 1 1 1 1 1 0.9", "has 18 columns, a line before it"),
+        ("1 1 Car 0 0 -10 1 2 3 4 1 1 1 1 1 1 1 x", "score is 'x', not a number"),
+        ("9999999999 1 Car 0 0 -10 1 2 3 4 1 1 1 1 1 1 1", "frame is 9999999999, above"),
     ],
 )
 def test_kitti_lines(line: str, reason: str, tmp_path: Path) -> None:
@@ -202,6 +236,11 @@ def test_an_id_twice_in_a_frame(families: list[str], tmp_path: Path) -> None:
         (1, lambda c: c[0].update(image_id=7), r"image_id: is 7, which is no image of the truth"),
         (1, lambda c: c[0].update(video_id=7), r"is 7, but image 100 is of video 1"),
         (1, lambda c: c[0].update(track_id=1.5), r"track_id: is 1.5, not a whole number"),
+        (1, lambda c: c[0].update(track_id=10**30), r"track_id: is 1000.*, more than 64 bits hold"),
+        (1, lambda c: c[0].update(score=10**400), r"score: is 1000.*, not a finite number"),
+        (1, lambda c: c[0].update(video_id=[1, 2]), r"is \[1, 2\], but image 100 is of video 1"),
+        (0, lambda c: c["annotations"][0].pop("video_id"), r"is None, but image 100 is of video"),
+        (0, lambda c: c.update(tracks=[3]), r"tracks\[0\]: is 3, not an object"),
         (0, lambda c: c["images"][0].pop("frame_index"), r"images\[0\]: has no 'frame_index'"),
         (0, lambda c: c["images"][0].update(video_id=9), r"is 9, which is no video of this file"),
         (0, lambda c: c.pop("categories"), "has no 'categories'"),
@@ -228,6 +267,15 @@ def test_tao(side: int, change: Callable[[Any], Any], reason: str, tmp_path: Pat
             r"size: is \[1, 1\], the video",
         ),
         (1, lambda c: c[0]["segmentations"][0].pop("counts"), "has no counts"),
+        (
+            1,
+            lambda c: c[0].update(segmentations=[[3]]),
+            r"segmentations\[0\]: is neither a polygon",
+        ),
+        (1, lambda c: c[0]["segmentations"][0].update(counts=["x"]), "counts: is neither"),
+        (0, lambda c: c["annotations"][0].update(areas=["x"]), "areas: holds what is neither"),
+        (0, lambda c: c["videos"][0].update(length="x"), r"length: is \"x\", not a whole number"),
+        (0, lambda c: c["videos"][0].update(length=None, file_names=3), "file_names: is 3, not a"),
         (0, lambda c: c["annotations"][0].pop("areas"), r"annotations\[0\]: has no 'areas'"),
     ],
 )
@@ -247,5 +295,11 @@ def test_text_that_is_no_json(tmp_path: Path) -> None:
     packed.write_bytes(b"no gzip")
     with pytest.raises(FormatError, match=r"b.json.gz: cannot be read"):
         read_scalabel(packed)
+    damage = bytearray(gzip.compress(path.read_bytes()))
+    damage[12:20] = bytes(8)
+    for content in (damage, gzip.compress(b"[" * 100_000), gzip.compress(b"9" * 10_000)):
+        packed.write_bytes(content)
+        with pytest.raises(FormatError, match=r"b.json.gz: cannot be read"):
+            read_scalabel(packed)
     with pytest.raises(FileNotFoundError, match=r"c.json is not there"):
         read_scalabel(tmp_path / "c.json")
