@@ -94,7 +94,7 @@ def _try_first_views(plan: Plan, configs: Configs) -> None:
                 write_one_size(Path(plan.bundle), config.views.size, Path(onnx.bundle))
             backbone = OnnxBackbone(Path(onnx.bundle), list(onnx.taps), torch.device("cpu"))
             check_input(backbone.spec, config.views.size)
-            ViewPairs(config, open_index(list(config.data.folders)))[0]
+            ViewPairs(config, open_index(list(config.data.folders))).sample(0)
         except (ModelError, ValueError) as error:
             raise ValueError(f"row {name}: {error}") from error
 

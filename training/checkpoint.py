@@ -48,7 +48,10 @@ def save(
     numbers: Mapping[str, Any],
     keep: int,
 ) -> Path:
-    """Write step-NNNNNNNN.safetensors, then remove all but the last ``keep`` (at least one)."""
+    """Write step-NNNNNNNN.safetensors, then remove all but the last ``keep`` (at least one).
+
+    Raises CheckpointError and OSError where it cannot be written.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"step-{step:08d}.safetensors"
     tensors = {
@@ -57,7 +60,13 @@ def save(
         for name, tensor in members.items()
     }
     with whole_file(path) as part:
-        save_file(tensors, part, {"step": str(step), "numbers": json.dumps(numbers)})
+        try:
+            save_file(tensors, part, {"step": str(step), "numbers": json.dumps(numbers)})
+        except SafetensorError as error:  # what it makes of an OSError
+            raise CheckpointError(
+                f"{path} cannot be written ({error}): make room; the same command goes on from the "
+                "checkpoint before, where there is one"
+            ) from error
         _sync(part)
     _sync(folder)  # its name must outlast a power cut, too
     for old in checkpoints(folder)[: -max(keep, 1)]:

@@ -84,8 +84,15 @@ class Sample:
     problems: list[str]
 
 
-class ViewPairs(Dataset[Sample]):
-    """The samples of a run by number: step s of a batch of P pairs is samples sP .. sP + P - 1."""
+class UnusableData(ValueError):
+    """Too many images in a row that cannot be used; one sentence with the last reason."""
+
+
+class ViewPairs(Dataset[Sample | UnusableData]):
+    """The samples of a run by number: step s of a batch of P pairs is samples sP .. sP + P - 1.
+
+    UnusableData is given, not raised: PyTorch would wrap it in the stack trace of a worker.
+    """
 
     def __init__(self, config: Config, index: Index) -> None:
         self.config = config
@@ -95,7 +102,14 @@ class ViewPairs(Dataset[Sample]):
     def __len__(self) -> int:
         return self.config.steps * self.config.data.pairs
 
-    def __getitem__(self, number: int) -> Sample:
+    def __getitem__(self, number: int) -> Sample | UnusableData:
+        try:
+            return self.sample(number)
+        except UnusableData as error:
+            return error
+
+    def sample(self, number: int) -> Sample:
+        """Raises UnusableData."""
         rng = RandomState((self.config.run.seed, number))
         settings = self.config.views
         problems: list[str] = []
@@ -118,7 +132,7 @@ class ViewPairs(Dataset[Sample]):
                 return self._thinned(View.of_segments(*sample), number)
             except (ValueError, OSError) as error:
                 problems.append(str(error))
-        raise ValueError(
+        raise UnusableData(
             f"{_TRIES} images drawn one after the other cannot be used, the last because "
             f"{problems[-1]}; python -m training.check says what is wrong with the data"
         )
@@ -150,19 +164,21 @@ def batch_numbers(config: Config, world: World, first_step: int) -> Iterator[lis
 
 
 def batches(config: Config, index: Index, world: World, first_step: int) -> Iterator[Batch]:
-    """This process's batches from a step on."""
+    """This process's batches from a step on. Raises UnusableData."""
     workers = config.data.workers
-    return iter(
-        DataLoader(
-            ViewPairs(config, index),
-            batch_sampler=batch_numbers(config, world, first_step),
-            collate_fn=collate,
-            num_workers=workers,
-            worker_init_fn=_begin_worker if workers else None,
-            pin_memory=world.device.type == "cuda",
-            generator=torch.Generator(),  # its seeds must not come out of the run's own numbers
-        )
+    loader = DataLoader(
+        ViewPairs(config, index),
+        batch_sampler=batch_numbers(config, world, first_step),
+        collate_fn=collate,
+        num_workers=workers,
+        worker_init_fn=_begin_worker if workers else None,
+        pin_memory=world.device.type == "cuda",
+        generator=torch.Generator(),  # its seeds must not come out of the run's own numbers
     )
+    for batch in loader:
+        if isinstance(batch, UnusableData):
+            raise batch
+        yield batch
 
 
 def _begin_worker(_number: int) -> None:
@@ -172,7 +188,11 @@ def _begin_worker(_number: int) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
-def collate(samples: list[Sample]) -> Batch:
+def collate(given: list[Sample | UnusableData]) -> Batch | UnusableData:
+    samples = [sample for sample in given if isinstance(sample, Sample)]
+    for error in given:
+        if isinstance(error, UnusableData):
+            return error
     return Batch(
         [sample.number for sample in samples],
         _side([sample.key for sample in samples]),

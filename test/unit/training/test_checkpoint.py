@@ -9,6 +9,8 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
+from safetensors import SafetensorError  # noqa: E402
+
 from training import checkpoint  # noqa: E402
 
 pytestmark = pytest.mark.torch
@@ -28,16 +30,25 @@ def test_the_last_ones_are_kept(tmp_path: Path) -> None:
     assert torch.equal(found.group("learner")["w"], torch.tensor([100.0]))
 
 
-def test_one_that_cannot_be_written_leaves_those_before(tmp_path: Path, monkeypatch) -> None:
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (OSError("no space left"), "no space"),
+        (SafetensorError("I/O error: No space left"), r"00000002.*cannot be written.*: make room"),
+    ],
+)
+def test_one_that_cannot_be_written_leaves_those_before(
+    tmp_path: Path, monkeypatch, error: Exception, told: str
+) -> None:
     checkpoint.save(tmp_path, 1, {"a": {"w": torch.ones(3)}}, {}, keep=1)
     before = names(tmp_path)
 
     def torn(tensors, path, metadata):
         Path(path).write_bytes(b"half")
-        raise OSError("no space left")
+        raise error
 
     monkeypatch.setattr(checkpoint, "save_file", torn)
-    with pytest.raises(OSError, match="no space"):
+    with pytest.raises((OSError, checkpoint.CheckpointError), match=told):
         checkpoint.save(tmp_path, 2, {"a": {"w": torch.ones(3)}}, {}, keep=1)
     assert names(tmp_path) == before
 

@@ -18,17 +18,10 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("tensorboard")
 pytest.importorskip("onnxscript")
 
+from small_masa import small_masa  # noqa: E402
 from tiny import write_config  # noqa: E402
-from torch import nn  # noqa: E402
 
 from masa_core.models.checkpoints import load_official  # noqa: E402
-from masa_core.models.fusion import DeformFusion  # noqa: E402
-from masa_core.models.masa import Masa  # noqa: E402
-from masa_core.models.preprocess import Preprocessing  # noqa: E402
-from masa_core.models.pyramid import FPN  # noqa: E402
-from masa_core.models.roi_head import BoxHead  # noqa: E402
-from masa_core.models.rpn import RPN  # noqa: E402
-from masa_core.models.track_head import EmbedHead  # noqa: E402
 from masa_core.runtime.ort import OrtModel  # noqa: E402
 from training import checkpoint, train  # noqa: E402
 from training.build import build_learner  # noqa: E402
@@ -63,28 +56,6 @@ def batch_of(config: Config):
     folders = list(config.data.folders)
     pairs = ViewPairs(config, open_index(folders, list(config.data.folders.values())))
     return collate([pairs[number] for number in range(config.data.pairs)])
-
-
-def small_masa() -> Masa:
-    """In the manner of masa_r50, with few channels."""
-
-    class Backbone(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.stem = nn.Conv2d(3, 8, 4, stride=4)
-            self.halve = nn.ModuleList(nn.Conv2d(8, 8, 2, stride=2) for _ in range(3))
-
-        def forward(self, images):
-            taps = [self.stem(images)]
-            for conv in self.halve:
-                taps.append(conv(taps[-1]))
-            return taps
-
-    torch.manual_seed(0)
-    parts = FPN([8] * 4, 32), DeformFusion(32)
-    heads = RPN(32), BoxHead(32, 64, convs=1, fcs=1), EmbedHead(32, 64, 16)
-    strides = (4, 8, 16, 32, 64)
-    return Masa("small", Preprocessing(), parts, *heads, strides, 4, backbone=Backbone())
 
 
 def losses_while_fitting(learner: Learner, batch, steps: int, rate: float) -> list[float]:
@@ -176,6 +147,21 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path: Path, quick, monkeypatch, 
     assert train.main([str(path)]) == 0
     assert "step-00000005" in capsys.readouterr().out
     assert last(tmp_path).step == 8
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_data_that_cannot_be_used_are_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], workers: int
+) -> None:
+    path = write_config(tmp_path, data={"workers": workers})
+    for image in (tmp_path / "images").glob("*.png"):
+        image.write_bytes(b"no image")
+    assert train.main([str(path)]) == 1
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith(
+        "training: 15 images drawn one after the other cannot be used, the last"
+    )
+    assert error.endswith("training.check says what is wrong with the data")
 
 
 def test_another_run_does_not_go_on_from_this_ones_checkpoint(
