@@ -41,12 +41,12 @@ def evaluate(
     unknown protocol or setting, and ImportError without the extra ``eval``.
     """
     scorer = _scorer(protocol)
-    known = list(protocol_settings(protocol))
-    unknown = [name for name in settings if name not in known]
-    if unknown:
-        raise ValueError(
-            f"protocol {protocol} has no setting {unknown[0]!r}{nearest(unknown[0], known)}"
-        )
+    defaults = protocol_settings(protocol)
+    for name, value in settings.items():
+        if name not in defaults:
+            near = nearest(name, list(defaults))
+            raise ValueError(f"protocol {protocol} has no setting {name!r}{near}")
+        _check_setting(name, value, defaults[name])
     report = scorer(Path(truth), Path(results), **settings)
     figures: dict[str, dict[str, float | int]] = report.pop("figures")
     flat = {name: value for family in figures.values() for name, value in family.items()}
@@ -58,6 +58,27 @@ def protocol_settings(protocol: str) -> dict[str, Any]:
     """Settings of a protocol by name, with their defaults. Raises as `evaluate`."""
     parameters = inspect.signature(_scorer(protocol)).parameters.values()
     return {item.name: item.default for item in parameters if item.kind is item.KEYWORD_ONLY}
+
+
+def _check_setting(name: str, value: Any, default: Any) -> None:
+    """Of the kind of its default: thresholds are from 0 to 1, numbers not negative, lists not
+    empty. TrackEval takes others too, and scores something else."""
+    if default is None or isinstance(default, tuple):
+        names = list(value) if isinstance(value, list | tuple) else []
+        good = len(set(names)) == len(names) > 0 and all(isinstance(item, str) for item in names)
+        wanted = "a list of names, none of them twice"
+        good = good or (value is None and default is None)
+    elif isinstance(default, float):
+        good = isinstance(value, int | float) and 0 <= value <= 1
+        wanted = "a number from 0 to 1"
+    elif isinstance(default, bool | str):
+        good = isinstance(value, type(default))
+        wanted = "true or false" if isinstance(default, bool) else "a text"
+    else:
+        good = isinstance(value, int) and not isinstance(value, bool) and value >= 0
+        wanted = "a whole number from 0 on"
+    if not good:
+        raise ValueError(f"{name} is {value!r}, must be {wanted}")
 
 
 def _scorer(protocol: str) -> Callable[..., dict[str, Any]]:

@@ -41,6 +41,8 @@ def evaluate_ytvis(
     """
     if evaluator not in ("ytvos", "trackeval"):
         raise ValueError(f"unknown evaluator {evaluator!r}; known: ytvos, trackeval")
+    if iou_type not in ("segm", "bbox"):
+        raise ValueError(f"unknown iou_type {iou_type!r}; known: segm, bbox")
     if Reader(truth, "", load_json(truth)).get("videos") is None:
         from masa_core.evaluation.vis_images import score_images
 

@@ -19,10 +19,8 @@ _NAMES = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "AR
 def score_images(truth: Path, results: Path, iou_type: str, use_categories: bool) -> dict[str, Any]:
     """COCO's twelve figures, from 0 to 1; -1 for one without truth.
 
-    iou_type: "segm" or "bbox". Raises FormatError, FileNotFoundError and ValueError.
+    iou_type: "segm" or "bbox". Raises FormatError and FileNotFoundError.
     """
-    if iou_type not in ("segm", "bbox"):
-        raise ValueError(f"unknown iou_type {iou_type!r}; known: segm, bbox")
     content = load_json(truth)
     root = Reader(truth, "", content)
     images = {image.field("id", int) for image in root.objects("images")}

@@ -15,11 +15,18 @@ from trackeval.datasets import YouTubeVIS
 from trackeval.metrics import TrackMAP
 
 from masa_core.evaluation import trackeval_runner
+from masa_core.evaluation.json_files import Reader, load_json
 from masa_core.evaluation.vis_precision import AREA_RANGES
 
 
 def score_with_trackeval(truth: Path, results: Path, max_detections: int) -> dict[str, Any]:
-    """Means over classes, from 0 to 1, as figures; all of TrackEval's fields as details."""
+    """Means over classes, from 0 to 1, as figures; all of TrackEval's fields as details.
+
+    Raises FormatError for a truth without what TrackEval wants of each track.
+    """
+    for track in Reader(truth, "", load_json(truth)).objects("annotations"):
+        for name in ("height", "width", "iscrowd"):
+            track.field(name, int)
     with tempfile.TemporaryDirectory(prefix="masa_vis_") as folder:
         root = Path(folder)
         trackeval_runner.stage(truth, root / "gt" / "youtube_vis_all" / "gt.json")

@@ -12,7 +12,7 @@ import pytest
 from masa_core.cli import main
 from masa_core.evaluation import PROTOCOLS, evaluate, protocol_settings
 
-from .scenes import Box, Scene, random_scene, write_mot, write_scalabel
+from .scenes import Box, Scene, random_scene, write_mot, write_scalabel, write_vis
 
 pytest.importorskip("trackeval")
 
@@ -60,7 +60,10 @@ def test_warnings_are_shown_and_kept(tmp_path: Path, capsys: pytest.CaptureFixtu
         (["benchmrak=MOT20"], "no setting 'benchmrak'; did you mean 'benchmark'?"),
         (["preprocess=yes"], "preprocess is true or false"),
         (["iou_threshold=half"], "iou_threshold is a number"),
+        (["iou_threshold=1.5"], "iou_threshold is 1.5, must be a number from 0 to 1"),
         (["sequences=0009"], "unknown sequence '0009'"),
+        (["sequences="], "sequences is [], must be a list of names, none of them twice"),
+        (["sequences=0000,0000"], "none of them twice"),
         (["preprocess"], "write it as NAME=VALUE"),
         (["evaluator=devkit"], "unknown evaluator 'devkit'"),
     ],
@@ -77,6 +80,29 @@ def test_a_file_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[
     missing = str(tmp_path / "nothing.json")
     assert main(["evaluate", "tao", missing, missing]) == 1
     assert "nothing.json is not there" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("protocol", "settings", "reason"),
+    [
+        ("mot", {"preprocess": "no"}, "preprocess is 'no', must be true or false"),
+        ("mot", {"benchmark": None}, "benchmark is None, must be a text"),
+        ("mot", {"iou_threshold": float("nan")}, "iou_threshold is nan, must be a number from 0"),
+        ("bdd_mot", {"families": "CLEAR"}, "families is 'CLEAR', must be a list"),
+        ("tao", {"track_map_max_detections": -1}, "must be a whole number from 0 on"),
+    ],
+)
+def test_settings_of_another_kind(
+    protocol: str, settings: dict[str, object], reason: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match=reason):
+        evaluate(tmp_path, tmp_path, protocol, **settings)
+
+
+def test_trackeval_wants_more_of_tracks_than_the_api(tmp_path: Path) -> None:
+    truth, results = write_vis(random_scene(1), tmp_path)
+    with pytest.raises(ValueError, match=r"truth.json: annotations\[0\]: has no 'height'"):
+        evaluate(truth, results, "ytvis", evaluator="trackeval")
 
 
 def test_unknown_protocols_are_told() -> None:
