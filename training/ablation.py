@@ -27,7 +27,7 @@ from training import train
 from training.ablation_plan import Plan, Row, read_plan, write_one_size
 from training.ablation_results import Results
 from training.checkpoint import CheckpointError
-from training.clip import Clip, add_clips, open_clip
+from training.clip import Clip, add_clips, clip_of
 from training.config import Config
 from training.dataset import ViewPairs
 from training.distributed import joined
@@ -73,7 +73,7 @@ def _open_clips(all_paths: list[list[Path]]) -> dict[str, Clip]:
     """By name. Raises ValueError for a name that comes twice or a clip without labels."""
     clips: dict[str, Clip] = {}
     for paths in all_paths:
-        clip = open_clip(*paths)
+        clip = clip_of(paths)
         if next(clip.frames(), None) is None:
             raise ValueError(f"{clip.source} has no labelled frame")
         if clip.source.name in clips:

@@ -37,7 +37,7 @@ from masa_core.runtime import Model, ModelError
 from masa_core.runtime.bundle import read_bundle, sha256
 from masa_core.runtime.ort import OrtModel
 from training.adapt_layer import Layer, append, choose, fit
-from training.clip import open_clip
+from training.clip import Clip, clip_of
 from training.retrieval import GAPS_S, of_model, retrieval
 from training.sightings import Sightings, sightings
 
@@ -57,6 +57,11 @@ def main(arguments: list[str] | None = None) -> int:
 def _adapt(args: argparse.Namespace) -> int:
     if args.out.exists():
         raise ModelError(f"{args.out} is there already: name a new folder")
+    # Before hours are spent on the frames.
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    if not os.access(args.out.parent, os.W_OK):
+        raise ModelError(f"{args.out.parent} cannot be written to: name another place with --out")
+    clip = clip_of(args.clip) if args.clip else None
     model = OrtModel(args.bundle)
     things = gather(model, args.sources, args.topic, args.fps, args.seed)
     looks = sum(len(thing.rows) for thing in things)
@@ -81,8 +86,8 @@ def _adapt(args: argparse.Namespace) -> int:
     )
     write(args.bundle, args.out, fit(things, shrinkage), told)
     print(f"made {args.out}")
-    if args.clip:
-        _compare(model, OrtModel(args.out), args.clip)
+    if clip:
+        _compare(model, OrtModel(args.out), args.clip[0].name, clip)
     return 0
 
 
@@ -109,7 +114,6 @@ def gather(
 def write(bundle: Path, out: Path, layer: Layer, told: str) -> None:
     """A copy of the bundle with the layer at the end of its embedding; it appears when whole."""
     graph = read_bundle(bundle).embedding.graph
-    out.parent.mkdir(parents=True, exist_ok=True)
     part = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
     try:
         shutil.copytree(bundle, part, dirs_exist_ok=True)
@@ -127,10 +131,9 @@ def write(bundle: Path, out: Path, layer: Layer, told: str) -> None:
         shutil.rmtree(part, ignore_errors=True)
 
 
-def _compare(before: Model, after: Model, paths: Sequence[Path]) -> None:
-    clip = open_clip(*paths)
+def _compare(before: Model, after: Model, name: str, clip: Clip) -> None:
     found = [retrieval(of_model(model), clip) for model in (before, after)]
-    print(f"rank-1 of {paths[0].name} after {' / '.join(f'{gap:g} s' for gap in GAPS_S)}:")
+    print(f"rank-1 of {name} after {' / '.join(f'{gap:g} s' for gap in GAPS_S)}:")
     for case in found[0]:
         rows = [" / ".join(f"{value:.3f}" for value in figures[case]) for figures in found]
         print(f"  {case}: {rows[0]} before, {rows[1]} after")

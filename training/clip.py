@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from masa_core.evaluation.bag.camera import read_camera
 from masa_core.evaluation.bag.truth import TruthOptions, read_truth
 from masa_core.evaluation.formats_mot import read_mot
-from masa_core.io import open_source
+from masa_core.io import SourceError, open_source
 
 Rows = tuple[NDArray[np.float32], NDArray[np.int64]]  # boxes (N, 4) xyxy px, ids (N,)
 
@@ -59,6 +59,11 @@ def open_clip(source: str | Path, truth: str | Path = "") -> Clip:
     source = Path(source)
     if truth and Path(truth).suffix == ".txt" and not (source / "metadata.yaml").exists():
         return Clip(source, _mot(Path(truth)))
+    with open_source(source) as opened:
+        if opened.kind != "bag":
+            raise SourceError(
+                f"{source} is a {opened.kind}: name its truth, too, a gt.txt of MOTChallenge"
+            )
     camera = read_camera(source, None)
     found = read_truth(camera, str(truth or source / "truth.json"), TruthOptions())
     numbers: dict[str, int] = {}
@@ -68,6 +73,13 @@ def open_clip(source: str | Path, truth: str | Path = "") -> Clip:
         if ids:
             labels[image] = np.array(frame.shapes, np.float32), np.array(ids, np.int64)
     return Clip(source, labels)
+
+
+def clip_of(paths: Sequence[Path]) -> Clip:
+    """`open_clip` for what stands behind --clip. Raises ValueError where that is too much."""
+    if len(paths) > 2:
+        raise ValueError(f"--clip takes a clip and its truth, not {len(paths)} paths: repeat it")
+    return open_clip(*paths)
 
 
 def add_clips(parser: argparse.ArgumentParser) -> None:

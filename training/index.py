@@ -138,10 +138,20 @@ def _listing(source: ImageFolder, cache: Path) -> Listing:
     return listing
 
 
+def _writer(path: Path) -> Writer:
+    try:
+        return Writer(path)
+    except OSError as error:
+        raise OSError(
+            f"the list of images cannot be written to {path.parent} ({error.strerror}): name "
+            "another folder for caches in XDG_CACHE_HOME"
+        ) from error
+
+
 def _listed(images: Path, segments: Path, path: Path) -> Listing:
     """Lists the images anew."""
     with (
-        Writer(path) as writer,
+        _writer(path) as writer,
         tqdm(desc=f"listing {images}", unit=" images", leave=False, disable=None) as bar,
     ):
         for contents in walk(images, segments):

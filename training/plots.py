@@ -49,7 +49,7 @@ MapsOf = Callable[[NDArray[np.uint8]], Maps]
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """0; 1 where a model or the clip cannot be read."""
+    """0; 1 where a model or the clip cannot be read, or the picture cannot be written."""
     args = _parser().parse_args(arguments)
     try:
         clip = open_clip(args.clip, args.truth)
@@ -60,10 +60,10 @@ def main(arguments: list[str] | None = None) -> int:
             before, title = backbone_embedding(model), "maps of the frozen network"
         embeds = {f"before: {title}": before, f"after: {model.name}": of_model(model)}
         ids, embeddings = embed_clip(list(embeds.values()), clip)
+        draw(args.out, ids, dict(zip(embeds, embeddings, strict=True)))
     except (ModelError, SourceError, FormatError, OSError, ValueError) as error:
         print(f"training.plots: {error}", file=sys.stderr)
         return 1
-    draw(args.out, ids, dict(zip(embeds, embeddings, strict=True)))
     print(f"made {args.out}: {len(ids)} boxes of {len(np.unique(ids))} identities")
     return 0
 
@@ -74,7 +74,7 @@ def embed_clip(
     """(K,) identities of a clip's boxes and (K, D) embeddings by each of ``embeds``.
 
     The identities that are seen most often, and of their boxes evenly spaced ones.
-    Raises ValueError for a clip without labels.
+    Raises ValueError for a clip with less than two labelled boxes.
     """
     ids = np.concatenate([*(ids for _, ids in clip.labels.values()), np.zeros(0, np.int64)])
     if not len(ids):
@@ -91,6 +91,10 @@ def embed_clip(
             kept.append(frame.ids[here])
             for column, embed in zip(rows, embeds, strict=True):
                 column.append(embed(frame.image, frame.boxes[here]))
+    if (count := sum(map(len, kept))) < 2:
+        raise ValueError(
+            f"{clip.source} shows {count} of the labelled boxes, too few for a picture"
+        )
     return np.concatenate(kept), [np.concatenate(column) for column in rows]
 
 

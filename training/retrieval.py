@@ -12,6 +12,7 @@ side at the first time, as detectors do; and with a darker, bluer picture at the
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -20,10 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from masa_core import load_model
-from masa_core.runtime import Model
+from masa_core.io import SourceError
+from masa_core.runtime import Model, ModelError
 from masa_core.runtime.crops import cut_crops
 from masa_core.tracking.association import unit
-from training.clip import Clip, add_clips, open_clip
+from training.clip import Clip, add_clips, clip_of
 
 GAPS_S = (0.5, 2.5, 10.0)
 EVERY_S = 0.5  # between the frames that are looked at: neighbours say the same
@@ -130,7 +132,8 @@ def histogram(frame_bgr: NDArray[np.uint8], boxes_xyxy: NDArray[np.float32]) -> 
     return np.array(found, np.float32).reshape(len(boxes), -1)
 
 
-def main() -> None:
+def main() -> int:
+    """0; 1 where a model or a clip cannot be read."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -138,16 +141,25 @@ def main() -> None:
     add_clips(parser)
     parser.add_argument("--gaps-s", type=float, nargs="+", default=list(GAPS_S))
     args = parser.parse_args()
+    try:
+        _print_table(args)
+    except (ModelError, SourceError, OSError, ValueError) as error:
+        print(f"training.retrieval: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _print_table(args: argparse.Namespace) -> None:
+    clips = [(paths[0].name, clip_of(paths)) for paths in args.clip]
+    embeds = {n: histogram if n == "histogram" else of_model(load_model(n)) for n in args.models}
     gaps = " / ".join(f"{gap:g} s" for gap in args.gaps_s)
     print(f"| clip | model | boxes and light | rank-1 {gaps} |\n|---|---|---|---|")
-    for paths in args.clip:
-        clip = open_clip(*paths)
-        for name in args.models:
-            embed = histogram if name == "histogram" else of_model(load_model(name))
+    for clip_name, clip in clips:
+        for name, embed in embeds.items():
             for case, values in retrieval(embed, clip, args.gaps_s).items():
                 cells = " / ".join(f"{value:.3f}" for value in values)
-                print(f"| {paths[0].name} | {name} | {case} | {cells} |", flush=True)
+                print(f"| {clip_name} | {name} | {case} | {cells} |", flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

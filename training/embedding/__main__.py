@@ -20,8 +20,10 @@ from numpy.random import RandomState
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from masa_core.runtime import load_model
+from masa_core.io import SourceError, open_source
+from masa_core.runtime import ModelError, load_model
 from masa_core.runtime.bundle import read_bundle
+from training.console import show_any_name
 from training.embedding.bundle import put_embedding
 from training.embedding.composites import composites
 from training.embedding.cut_outs import (
@@ -54,17 +56,27 @@ PIXELS = 20000
 
 def main(arguments: list[str] | None = None) -> None:
     args = _parser().parse_args(arguments)
+    show_any_name()
+    try:
+        _fit(args)
+    except (ModelError, SourceError, OSError, ValueError) as error:
+        raise SystemExit(f"training.embedding: {error}") from error
+
+
+def _fit(args: argparse.Namespace) -> None:
     begin = time.monotonic()
     spec = read_bundle(args.bundle).image
     stem = cut_stem(onnx.load(args.bundle / spec.graph), spec.mean, spec.std)
 
+    for video in args.videos:  # before minutes are spent
+        open_source(video).close()
     random = RandomState(args.seed)
     samples, problems = read_samples(open_index(args.segments), args.only)
     for problem in problems:
         print(f"left out: {problem}")
     objects, images = cut_out(samples, args.per_image, random), [image for image, _ in samples]
     if not objects:
-        raise SystemExit("training.embedding: no segment that can be used in these images")
+        raise ValueError("no segment that can be used in these images")
     print(f"{len(objects)} segments of {len(images)} images")
 
     # Words are for the colours that there are; new ones only teach what a view changes.

@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from onnx.utils import Extractor
 
+from masa_core.runtime import ModelError
+
 CROP = (128, 64)  # height, width of a crop, px
 STRIPES = 8
 BACKGROUND = 0.1  # weight of what is surely not the object, which has 1
@@ -50,10 +52,19 @@ class Words:
 
 
 def cut_stem(image_graph: onnx.ModelProto, mean: tuple[float, ...], std: tuple[float, ...]) -> Stem:
-    """The layers of NanoDet-G up to its maps of strides 2 (first convolution) and 4."""
+    """The layers of NanoDet-G up to its maps of strides 2 (first convolution) and 4.
+
+    Raises ModelError for the graph of another detector.
+    """
     model = onnx.shape_inference.infer_shapes(image_graph)
-    first = next(node.output[0] for node in model.graph.node if node.op_type == "LeakyRelu")
-    maps = (first, "stride4")
+    first = [node.output[0] for node in model.graph.node if node.op_type == "LeakyRelu"]
+    tensors = {name for node in model.graph.node for name in (*node.input, *node.output)}
+    if not first or not {"image", "stride4"} <= tensors:
+        raise ModelError(
+            "this form of embedding is for the included NanoDet: for another detector, "
+            "python -m training.train learns an adapter"
+        )
+    maps = (first[0], "stride4")
     return Stem(Extractor(model).extract_model(["image"], list(maps)), maps, mean, std)
 
 

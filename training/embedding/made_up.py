@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from tqdm import trange
 
 from masa_core.io.atomic import AtomicText
+from training.console import show_any_name
 from training.embedding.composites import lay
 from training.embedding.cut_outs import CutOut, cut_out, read_samples
 from training.index import open_index
@@ -96,7 +97,11 @@ def draw(
 
 def main(arguments: list[str] | None = None) -> None:
     args = _parser().parse_args(arguments)
-    samples, problems = read_samples(open_index(args.segments), args.only)
+    show_any_name()
+    try:
+        samples, problems = read_samples(open_index(args.segments), args.only)
+    except (OSError, ValueError) as error:
+        raise SystemExit(f"training.embedding.made_up: {error}") from error
     for problem in problems:
         print(f"left out: {problem}")
     random = RandomState(args.seed)

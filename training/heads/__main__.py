@@ -20,6 +20,7 @@ import numpy as np
 from safetensors.torch import load_file
 
 from masa_core.models.checkpoints import write
+from masa_core.runtime import ModelError
 from training.heads.bundle_file import describe_heads
 from training.heads.draw import SegmentRow, drawn_segments
 from training.heads.export import export_masks, export_proposals
@@ -46,6 +47,13 @@ def main() -> None:
         images = _images(args.data, args.leave_out)
     except ValueError as error:
         parser.error(str(error))
+    try:
+        _make(images, args)
+    except (ModelError, OSError, ValueError) as error:
+        raise SystemExit(f"training.heads: {error}") from error
+
+
+def _make(images: list[Path], args: argparse.Namespace) -> None:
     start = time.monotonic()
     pool = _pool(images, args.bundle, args.out / "views", args.seed)
     masks, proposals = MaskHead(), ProposalHead()

@@ -131,6 +131,17 @@ def test_the_graph_does_what_the_layer_does_also_twice() -> None:
         np.testing.assert_allclose(found, expected, atol=0.02)  # its weights are fp16
 
 
+def test_what_would_fail_at_the_end_is_said_before(tmp_path: Path, monkeypatch, capsys) -> None:
+    monkeypatch.setattr(adapt, "gather", lambda *_: pytest.fail("hours for nothing"))
+    bundle = str(asset_path("nanodet_masa"))
+    (tmp_path / "file").touch()
+    assert adapt.main([bundle, "night.mp4", "--out", str(tmp_path / "file" / "new")]) == 1
+    assert "training.adapt: " in capsys.readouterr().err
+    clip = ["--clip", "test.mp4", "none.txt"]
+    assert adapt.main([bundle, "night.mp4", "--out", str(tmp_path / "new"), *clip]) == 1
+    assert "none.txt is not there" in capsys.readouterr().err
+
+
 def test_the_new_bundle_runs_and_the_old_one_stays(tmp_path: Path, monkeypatch, capsys) -> None:
     old, out = tmp_path / "old", tmp_path / "new"
     shutil.copytree(asset_path("nanodet_masa"), old)

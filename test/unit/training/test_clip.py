@@ -10,7 +10,7 @@ import pytest
 
 from masa_core import cli
 from masa_core.io import SourceError
-from training.clip import open_clip
+from training.clip import clip_of, open_clip
 
 
 def write_images(folder: Path, count: int) -> Path:
@@ -45,6 +45,17 @@ def test_a_drive_has_its_truth_in_it(tmp_path: Path) -> None:
         assert len(frame.boxes) == len(frame.ids) > 0
         assert (frame.boxes[:, 2:] > frame.boxes[:, :2]).all()
     assert len(np.intersect1d(frames[0].ids, frames[1].ids)), "ids stay"
+
+
+def test_a_clip_without_its_truth_is_told_what_to_name(tmp_path: Path) -> None:
+    images = write_images(tmp_path / "images", 1)
+    for truth in ("", tmp_path / "gt.csv"):
+        with pytest.raises(
+            SourceError, match=r"images is a folder: name its truth, too, a gt\.txt"
+        ):
+            open_clip(images, truth)
+    with pytest.raises(ValueError, match="a clip and its truth, not 3 paths"):
+        clip_of([images, images, images])
 
 
 def test_what_is_not_there_is_named(tmp_path: Path) -> None:

@@ -10,10 +10,11 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from scenes import scene, write_image
+from scenes import scene, write_image, write_scene
 
 from masa_core import load_model
 from masa_core.assets import asset_path
+from masa_core.runtime import ModelError
 from masa_core.runtime.bundle import read_bundle
 from training.clip import open_clip
 from training.embedding import made_up
@@ -193,6 +194,28 @@ def test_the_command_makes_a_bundle_that_tells_colours_apart(
     embeddings = model.embed(model.encode(frame), boxes)
     assert embeddings.shape == (3, 12)
     assert embeddings[0] @ embeddings[1] > embeddings[0] @ embeddings[2]
+
+
+def test_mistakes_are_one_sentence_before_anything_is_fitted(tmp_path: Path) -> None:
+    write_scene(tmp_path / "0.png", 0)
+    for arguments, reason in (
+        ([str(BUNDLE), "--segments", "nowhere"], "nowhere is no folder"),
+        ([str(tmp_path), "--segments", str(tmp_path)], "is it a bundle"),
+        ([str(BUNDLE), "--segments", str(tmp_path), "--videos", "none.mp4"], "none.mp4 does not"),
+    ):
+        with pytest.raises(SystemExit, match=f"training.embedding: .*{reason}"):
+            command.main(arguments)
+    with pytest.raises(SystemExit, match=r"made_up: .* is no folder"):
+        made_up.main(["nowhere", "clip.avi"])
+
+
+def test_the_stem_of_another_detector_is_refused() -> None:
+    node = onnx.helper.make_node("Relu", ["image"], ["out"])
+    kind = onnx.TensorProto.FLOAT
+    values = [onnx.helper.make_tensor_value_info(name, kind, [1, 3, 8, 8]) for name in node.input]
+    graph = onnx.helper.make_graph([node], "other", values, [])
+    with pytest.raises(ModelError, match=r"for another detector, python -m training\.train learns"):
+        cut_stem(onnx.helper.make_model(graph), (0, 0, 0), (1, 1, 1))
 
 
 def test_the_command_says_that_no_segment_can_be_used(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from masa_core.masks import encode_mask, paste_mask  # noqa: E402
 from masa_core.masks.placing import place_masks  # noqa: E402
 from masa_core.runtime import load_model  # noqa: E402
 from masa_core.structures import Detections  # noqa: E402
+from training.heads import __main__ as command  # noqa: E402
 from training.heads import draw, evaluate  # noqa: E402
 from training.heads.bundle_file import describe_heads  # noqa: E402
 from training.heads.export import export_masks, export_proposals  # noqa: E402
@@ -217,3 +218,15 @@ def test_evaluation_counts_what_overlaps(image: Path) -> None:
     half[0, 2] = (boxes[0, 0] + boxes[0, 2]) / 2
     worse = [Detections(half, np.ones(1, np.float32), np.zeros(1, np.int64))]
     assert evaluate.average_recall(worse, truth)[0] <= 0.1
+
+
+def test_the_command_tells_of_a_mistake_in_one_sentence(image: Path, monkeypatch) -> None:
+    arguments = [str(image.parent), "--bundle", "nowhere", "--out", str(image.parent / "out")]
+    monkeypatch.setattr("sys.argv", ["heads", *arguments])
+    with pytest.raises(SystemExit, match=r"training\.heads: nowhere.*is it a bundle"):
+        command.main()
+    image.with_suffix(".json").write_text("{")
+    arguments[2] = str(asset_path("nanodet_masa"))
+    monkeypatch.setattr("sys.argv", ["heads", *arguments])
+    with pytest.raises(SystemExit, match=r"training\.heads: .*shape\.json is not SA-1B's JSON"):
+        command.main()

@@ -116,6 +116,12 @@ def test_images_are_drawn_by_weight(tmp_path: Path) -> None:
     assert drawn[:9] == [index.draw(np.random.RandomState((1, number))) for number in range(9)]
 
 
+def test_a_cache_that_cannot_be_written_is_named(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match=r"file.*Not a directory\): name another .* XDG_CACHE_HOME"):
+        open_index([data], cache=tmp_path / "file" / "index")
+
+
 def test_what_is_wrong_is_said(data: Path, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     with pytest.raises(ValueError, match="no folder"):

@@ -56,5 +56,11 @@ def test_what_is_there_most_is_shown_and_long_clips_are_thinned(
 
 
 def test_a_mistake_is_one_sentence(tmp_path: Path, capsys) -> None:
+    clip = [str(path) for path in write_clip(tmp_path / "images", 3)]
+    assert plots.main(["nanodet_masa", *clip, "--out", str(tmp_path / "none" / "a.png")]) == 1
+    assert "No such file or directory" in capsys.readouterr().err
+    Path(clip[1]).write_text("9,1,2,2,9,9,1,1,1\n")
+    assert plots.main(["nanodet_masa", *clip]) == 1
+    assert "images shows 0 of the labelled boxes, too few" in capsys.readouterr().err
     assert plots.main(["nanodet_masa", str(tmp_path / "none.mp4"), "gt.txt"]) == 1
     assert "training.plots: " in capsys.readouterr().err

@@ -90,6 +90,14 @@ def test_the_command_prints_a_table(
     truth.write_text("\n".join(lines))
     arguments = ["histogram", "--clip", str(clip.source), str(truth), "--gaps-s", "1"]
     monkeypatch.setattr("sys.argv", ["retrieval", *arguments])
-    main()
+    assert main() == 0
     printed = capsys.readouterr().out
     assert "| frames | histogram | clean | 1.000 |" in printed
+    for wrong, reason in (
+        (["histogram", "--clip", "none.mp4"], "none.mp4 does not exist"),
+        (["nanodet", *arguments[1:]], "nanodet is neither a folder nor a model; did you mean"),
+        (["histogram", "--clip", str(clip.source), "none.txt"], "none.txt is not there"),
+    ):
+        monkeypatch.setattr("sys.argv", ["retrieval", *wrong])
+        assert main() == 1
+        assert f"training.retrieval: {reason}" in capsys.readouterr().err
