@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from masa_core.io.atomic import write_text
 from training.clip import open_clip
-from training.config import Config
+from training.config import Config, ConfigError
 from training.dataset import Batch, Side
 from training.distributed import World
 from training.index import Index
@@ -35,6 +35,8 @@ class Report:
         self._clip = None
         if world.is_first and config.validation is not None:
             self._clip = open_clip(config.validation.clip, config.validation.truth)
+            if next(self._clip.frames(), None) is None:  # now, not after so many steps
+                raise ConfigError(f"validation: no frame of {config.validation.clip} has a label")
 
     def __enter__(self) -> Report:
         if self._world.is_first:

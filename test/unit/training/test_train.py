@@ -164,6 +164,18 @@ def test_data_that_cannot_be_used_are_one_sentence(
     assert error.endswith("training.check says what is wrong with the data")
 
 
+def test_a_clip_without_labels_is_refused_before_the_first_step(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_config(tmp_path)
+    truth = tmp_path / "gt.txt"
+    truth.write_text("99,1,2,2,20,20,1,1,1\n")  # the clip has four frames
+    validation = f"validation={{clip: {tmp_path / 'images'}, truth: {truth}}}"
+    assert train.main([str(path), validation]) == 1
+    assert "no frame of" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
 def test_another_run_does_not_go_on_from_this_ones_checkpoint(
     tmp_path: Path, quick, capsys
 ) -> None:
