@@ -29,9 +29,8 @@ from training.ablation_results import Results
 from training.checkpoint import CheckpointError
 from training.clip import Clip, add_clips, clip_of
 from training.config import Config
-from training.dataset import ViewPairs
+from training.dataset import ViewPairs, open_data
 from training.distributed import joined
-from training.index import open_index
 from training.onnx_backbone import OnnxBackbone, check_input
 from training.plots import backbone_embedding
 from training.retrieval import Embed, histogram, of_model, retrieval
@@ -94,7 +93,7 @@ def _try_first_views(plan: Plan, configs: Configs) -> None:
                 write_one_size(Path(plan.bundle), config.views.size, Path(onnx.bundle))
             backbone = OnnxBackbone(Path(onnx.bundle), list(onnx.taps), torch.device("cpu"))
             check_input(backbone.spec, config.views.size)
-            ViewPairs(config, open_index(list(config.data.folders))).sample(0)
+            ViewPairs(config, open_data(config.data)).sample(0)
         except (ModelError, ValueError) as error:
             raise ValueError(f"row {name}: {error}") from error
 

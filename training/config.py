@@ -81,6 +81,7 @@ class Data:
     """`data`: where images with segments are, and how many are drawn.
 
     folders: each with its share of the samples, relative to the others.
+    segments: of folders whose JSON files do not lie beside their images, where they are.
     images_per_epoch: drawn with replacement; each gives one pair of views.
     pairs: in a batch, of all processes together (64 pairs are the published batch of 128 images).
     sources: take segments whose `source` is one of these alone; by default, all there are.
@@ -93,6 +94,7 @@ class Data:
     workers: int = 4  # processes that prepare views, for each training process
     sources: tuple[str, ...] = ()
     most_segments: int = 0
+    segments: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.folders:
@@ -105,6 +107,8 @@ class Data:
                     f"the weight of {folder!r} in 'folders' must be above 0, got {weight}: to draw "
                     "nothing from a folder, leave it out"
                 )
+        if unknown := self.segments.keys() - self.folders.keys():
+            raise ValueError(f"'segments' is of {min(unknown)!r}, which 'folders' does not name")
         _not_below(0, self, "workers", "most_segments")
 
 

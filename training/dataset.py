@@ -9,6 +9,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -17,9 +18,9 @@ from numpy.random import RandomState
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from training.config import Config
+from training.config import Config, Data
 from training.distributed import World
-from training.index import Index
+from training.index import ImageFolder, Index, open_index
 from training.losses.masks import mask_targets
 from training.samples import read_sample
 from training.views.pair import make_pair
@@ -82,6 +83,14 @@ class Sample:
     mask_rows: np.ndarray
     masks: np.ndarray
     problems: list[str]
+
+
+def open_data(data: Data) -> Index:
+    """The images that a configuration names. Raises ValueError, OSError."""
+    places = {folder: Path(place) for folder, place in data.segments.items()}
+    return open_index(
+        [ImageFolder(Path(f), places.get(f), weight) for f, weight in data.folders.items()]
+    )
 
 
 class UnusableData(ValueError):

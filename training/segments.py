@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from masa_core.commands.interrupt import StopOnSignal
+from masa_core.commands.options import positive
 from masa_core.io.image_files import read_image
 from masa_core.runtime import ModelError
 from training.sa1b import EMPTY_MASK, Segments, read_segments, write_segments
@@ -236,8 +237,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--shard", metavar="PART/PARTS", help="do each PARTSth image only")
     parser.add_argument("--device", default="cpu", help="cpu (default), cuda, cuda:1")
     sam = parser.add_argument_group("SAM (defaults: those of the published segments)")
-    sam.add_argument("--points-per-side", type=int, default=32)
-    sam.add_argument("--points-per-batch", type=int, default=64)
+    sam.add_argument("--points-per-side", type=positive, default=32)
+    sam.add_argument("--points-per-batch", type=positive, default=64)
     sam.add_argument("--pred-iou", type=float, default=0.88)
     sam.add_argument("--stability", type=float, default=0.95)
     sam.add_argument("--box-nms", type=float, default=0.7)

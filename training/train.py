@@ -36,10 +36,10 @@ from training.build import build_learner
 from training.checkpoint import CheckpointError
 from training.config import Config, ConfigError, read_config
 from training.console import show_any_name
-from training.dataset import Batch, batches
+from training.dataset import Batch, batches, open_data
 from training.distributed import World, joined, processes, total, wait_for_all
 from training.finish import finish
-from training.index import Index, open_index
+from training.index import Index
 from training.lean_deform_conv import lean_deform_conv
 from training.model import Learner
 from training.optimizer import learning_rate
@@ -81,8 +81,7 @@ def run(config: Config, world: World, learner: Learner | None = None) -> int:
             f"data.pairs is {config.data.pairs}, which {world.size} processes with run.accumulate "
             f"{config.run.accumulate} cannot share: make it a multiple of {parts}"
         )
-    folders = config.data.folders
-    index = open_index(list(folders), list(folders.values()))
+    index = open_data(config.data)
     start = "the given model"
     if learner is None:
         learner, start = build_learner(config, world.device)

@@ -78,6 +78,10 @@ def test_the_example_of_an_adapter_is_readable() -> None:
             GOOD.replace("{here: 1}", "{here: 1, b: 0}"),
             "line 4: the weight of 'b' in 'folders' must be above 0, got 0.0",
         ),
+        (
+            GOOD.replace("{here: 1}", "{here: 1}\n  segments: {there: json}"),
+            "line 4: 'segments' is of 'there', which 'folders' does not name",
+        ),
         (GOOD.replace("{here: 1}", "{here: 1, here: 2}"), "line 4: 'here' is in 'folders' twice"),
         ("[1, 2]", "must hold 'key: value' lines"),
         ("a: [", "is not valid YAML"),

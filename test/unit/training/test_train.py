@@ -164,6 +164,16 @@ def test_data_that_cannot_be_used_are_one_sentence(
     assert error.endswith("training.check says what is wrong with the data")
 
 
+def test_json_files_may_lie_elsewhere(tmp_path: Path, quick) -> None:
+    path = write_config(tmp_path)
+    images, other = tmp_path / "images", tmp_path / "json"
+    other.mkdir()
+    for file in images.glob("*.json"):
+        file.rename(other / file.name)
+    assert train.main([str(path)]) == 1
+    assert train.main([str(path), f"data.segments={{{images}: {other}}}"]) == 0
+
+
 def test_a_clip_without_labels_is_refused_before_the_first_step(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
