@@ -73,7 +73,9 @@ def _take(source: Source, path: Path, out: Path, settings: Settings, stop: StopO
     origin = {"source": str(path.resolve()), "topic": getattr(source, "topic", "")}
     done = _read(mark)
     if done and {key: done.get(key) for key in origin} != origin:
-        raise SourceError(f"{out} has frames of {done.get('source')}, which has the same name")
+        raise SourceError(
+            f"{out} has frames of {done.get('source')}, which has the same name: name another OUT"
+        )
     if done and done.get("settings") == asdict(settings) and "kept" in done:
         print(f"{source.name}: finished before ({done['kept']} frames)")
         return

@@ -29,6 +29,7 @@ from training.heads.mask_training import train_masks
 from training.heads.pool import Pool, make_pool, open_pool
 from training.heads.proposal_head import ProposalHead
 from training.heads.proposal_training import train_proposals
+from training.walk import walk
 
 
 def main() -> None:
@@ -101,10 +102,17 @@ def _images(data: list[str], leave_out: str) -> list[Path]:
         folder, _, number = entry.rpartition(":") if ":" in entry else (entry, "", "4")
         if not number.isdecimal() or not int(number):
             raise ValueError(f"{entry}: behind the colon is the number of views of each image")
-        found = sorted(p for p in Path(folder).glob("*.jpg") if p.with_suffix(".json").exists())
+        if not Path(folder).is_dir():
+            raise ValueError(f"{folder} is no folder")
+        found = [
+            Path(folder, contents.place, name)
+            for contents in walk(folder)
+            for name in contents.images
+            if Path(name).stem in contents.stems
+        ]
         found = [p for p in found if not (leave_out and p.match(leave_out))]
         if not found:
-            raise ValueError(f"{folder} has no images NAME.jpg with segments NAME.json beside them")
+            raise ValueError(f"{folder} has no images with segments beside them")
         images += found * int(number)
     return images
 

@@ -220,6 +220,18 @@ def test_evaluation_counts_what_overlaps(image: Path) -> None:
     assert evaluate.average_recall(worse, truth)[0] <= 0.1
 
 
+def test_images_of_all_kinds_and_folders_are_used(image: Path) -> None:
+    nested = image.parent / "nested"
+    nested.mkdir()
+    cv2.imwrite(str(nested / "b.PNG"), np.zeros((9, 9, 3), np.uint8))
+    shutil.copy(image.with_suffix(".json"), nested / "b.json")
+    cv2.imwrite(str(nested / "alone.png"), np.zeros((9, 9, 3), np.uint8))
+    assert command._images([f"{image.parent}:2"], "") == 2 * [image, nested / "b.PNG"]
+    assert command._images([f"{image.parent}:1"], "sh*") == [nested / "b.PNG"]
+    with pytest.raises(ValueError, match="nowhere is no folder"):
+        command._images(["nowhere:3"], "")
+
+
 def test_the_command_tells_of_a_mistake_in_one_sentence(image: Path, monkeypatch) -> None:
     arguments = [str(image.parent), "--bundle", "nowhere", "--out", str(image.parent / "out")]
     monkeypatch.setattr("sys.argv", ["heads", *arguments])
