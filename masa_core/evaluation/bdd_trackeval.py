@@ -12,7 +12,7 @@ from trackeval import datasets
 
 from masa_core.evaluation import trackeval_runner
 from masa_core.evaluation.bdd_hota import raw_frames
-from masa_core.evaluation.bdd_labels import CLASSES, SUPER_CLASSES, BddVideo
+from masa_core.evaluation.bdd_labels import CLASSES, SUPER_CLASSES, BddVideo, Instances
 
 
 class _InMemory(datasets.BDD100K):
@@ -36,11 +36,23 @@ class _InMemory(datasets.BDD100K):
         del tracker
         video = self._videos[seq]
         if not is_gt:
-            return raw_frames("tracker", seq, [frame[~frame.distractor] for frame in video.results])
+            found = [frame[~frame.distractor] for frame in video.results]
+            _check_unique(seq, "results", found)
+            return raw_frames("tracker", seq, found)
         region = [frame.distractor | frame.crowd for frame in video.truth]
         frames = list(zip(video.truth, region, strict=True))
-        raw = raw_frames("gt", seq, [frame[~rows] for frame, rows in frames])
+        counted = [frame[~rows] for frame, rows in frames]
+        _check_unique(seq, "truth", counted)
+        raw = raw_frames("gt", seq, counted)
         return raw | {"gt_crowd_ignore_regions": [frame.boxes[rows] for frame, rows in frames]}
+
+
+def _check_unique(video: str, side: str, frames: list[Instances]) -> None:
+    """TrackEval's own check fails on data that does not name its sequence."""
+    for number, frame in enumerate(frames):
+        keys = list(zip(frame.ids.tolist(), frame.classes.tolist(), strict=True))
+        if len(set(keys)) < len(keys):
+            raise ValueError(f"video {video}: the {side} hold an id twice in frame {number}")
 
 
 def score_with_trackeval(videos: list[BddVideo], iou_threshold: float) -> dict[str, Any]:

@@ -17,6 +17,7 @@ import numpy as np
 
 from masa_core.evaluation.errors import FormatError
 from masa_core.evaluation.text_rows import Widths, check_numbers
+from masa_core.io.coco_rle import run_lengths
 
 TYPES = ("car", "van", "truck", "pedestrian", "person", "cyclist", "tram", "misc", "dontcare")
 _LABEL_NUMBERS = (
@@ -75,6 +76,10 @@ def read_kitti_masks(path: Path) -> Rows:
         _check_numbers(path, number, cells, _MASK_NUMBERS)
         if cells[2] != str(_IGNORED):
             _check_unique(path, number, cells, seen)
+        try:
+            run_lengths({"counts": cells[5], "size": cells[3:5]})
+        except ValueError as error:
+            raise FormatError(path, str(error), line=number) from None
         rows.append(cells[:6])
     return rows
 

@@ -139,4 +139,6 @@ def _rle(label: Reader) -> Rle | None:
         return None
     rle = Reader(label.path, f"{label.place}.rle", label.get("rle"))
     height, width = rle.numbers("size", 2).astype(int).tolist()
-    return {"counts": rle.field("counts", str), "size": [height, width]}
+    read = {"counts": rle.field("counts", str), "size": [height, width]}
+    rle.run_lengths()
+    return read

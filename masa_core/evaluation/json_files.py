@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from masa_core.evaluation.errors import FormatError
+from masa_core.io.coco_rle import run_lengths
 
 _KINDS: dict[type, str] = {
     bool: "true or false",
@@ -95,6 +96,13 @@ class Reader:
         if array.shape != (count,) or not np.isfinite(array).all():
             raise self.error(f"is {_show(value)}, not {count} finite numbers", name)
         return array
+
+    def run_lengths(self) -> None:
+        """Checks this object, a mask as COCO's run lengths: ``counts`` and ``size``."""
+        try:
+            run_lengths(self._value)
+        except ValueError as error:
+            raise self.error(str(error)) from None
 
     def objects(self, name: str) -> list[Reader]:
         """A field that must be a list of objects."""

@@ -120,7 +120,9 @@ def _score(
     from masa_core.evaluation import trackeval_runner
 
     lengths = {name: _length(name, truth[name], results[name], seqmaps) for name in truth}
-    numbers = {f"{number:04d}": name for number, name in enumerate(lengths)}  # as KITTI has them
+    # TrackEval takes numbers of four digits, as KITTI's are, and names them in its errors.
+    as_kitti = all(len(name) == 4 and name.isdecimal() for name in lengths)
+    numbers = {name if as_kitti else f"{i:04d}": name for i, name in enumerate(lengths)}
     with tempfile.TemporaryDirectory(prefix="masa_kitti_") as folder:
         root = Path(folder)
         for number, name in numbers.items():

@@ -11,7 +11,9 @@ from typing import Any
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from masa_core.evaluation.errors import FormatError
 from masa_core.evaluation.json_files import Reader, load_json, read_list
+from masa_core.evaluation.vis_tracks import read_mask
 
 _NAMES = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl")
 
@@ -21,18 +23,24 @@ def score_images(truth: Path, results: Path, iou_type: str, use_categories: bool
 
     iou_type: "segm" or "bbox". Raises FormatError and FileNotFoundError.
     """
-    content = load_json(truth)
+    content, entries = load_json(truth), load_json(results)
     root = Reader(truth, "", content)
-    images = {image.field("id", int) for image in root.objects("images")}
-    root.field("annotations", list)
-    entries = load_json(results)
-    wanted = "segmentation" if iou_type == "segm" else "bbox"
+    images = {
+        image.field("id", int): (image.field("height", int), image.field("width", int))
+        for image in root.objects("images")
+    }
+    for category in root.objects("categories"):
+        category.field("id", int)
+    for annotation in root.objects("annotations"):
+        _check(annotation, images, iou_type)
+        annotation.field("id", int)
+        annotation.field("iscrowd", int)
+        annotation.number("area")
+    if not isinstance(entries, list):
+        raise FormatError(results, "is not a list of masks or boxes")
     for entry in read_list(results, "results", entries):
-        if entry.field("image_id", int) not in images:
-            raise entry.error("is no image of the truth", "image_id")
+        _check(entry, images, iou_type)
         entry.number("score")
-        if entry.get(wanted) is None:
-            raise entry.error(f"has no {wanted!r}")
     if iou_type == "segm":  # else the API takes the area of a result from its box
         entries = [
             {name: value for name, value in entry.items() if name != "bbox"} for entry in entries
@@ -56,3 +64,20 @@ def score_images(truth: Path, results: Path, iou_type: str, use_categories: bool
     }
     figures = {name: float(value) for name, value in zip(_NAMES, scorer.stats, strict=True)}
     return {"figures": {"AP and AR": figures}, "settings": {"AP and AR": settings}}
+
+
+def _check(entry: Reader, images: dict[int, tuple[int, int]], iou_type: str) -> None:
+    """Of what the API does not check, and fails on: image, class and shape.
+
+    images: height and width by id.
+    """
+    entry.field("category_id", int)
+    image = entry.field("image_id", int)
+    if image not in images:
+        raise entry.error(f"is {image}, which is no image of the truth", "image_id")
+    if iou_type == "bbox":
+        entry.numbers("bbox", 4)
+        return
+    if not entry.get("segmentation"):
+        raise entry.error("has no 'segmentation'")
+    read_mask(entry, "segmentation", entry.get("segmentation"), *images[image])

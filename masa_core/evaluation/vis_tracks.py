@@ -7,7 +7,6 @@ frame (polygons, run lengths or COCO's compressed ones), and ``areas``. Results:
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,8 @@ from masa_core.evaluation.errors import FormatError
 from masa_core.evaluation.json_files import Reader, load_json, read_list
 
 Rle = dict[str, Any]
+
+_FARTHEST_PX = 1e6  # of a point of a polygon, from the corner of the frame
 
 
 @dataclass(frozen=True)
@@ -109,33 +110,38 @@ def _masks(entry: Reader, sizes: dict[int, tuple[int, int, int]]) -> list[Rle | 
     if length and len(values) != length:
         reason = f"has {len(values)} frames, video {video} has {length}"
         raise entry.error(reason, "segmentations")
-    return [_mask(entry, frame, value, height, width) for frame, value in enumerate(values)]
+    return [
+        read_mask(entry, f"segmentations[{frame}]", value, height, width) if value else None
+        for frame, value in enumerate(values)
+    ]
 
 
-def _mask(entry: Reader, frame: int, value: Any, height: int, width: int) -> Rle | None:
-    if not value:
-        return None
-    place = f"segmentations[{frame}]"
+def read_mask(entry: Reader, name: str, value: Any, height: int, width: int) -> Rle:
+    """Compressed run lengths of a mask, the field ``name`` of an entry, in any of COCO's forms.
+
+    Raises FormatError for one that is damaged or of another size.
+    """
     if isinstance(value, list):
-        return _coded(
-            entry, place, lambda: mask_api.merge(mask_api.frPyObjects(value, height, width))
-        )
-    rle = Reader(entry.path, f"{entry.place}.{place}", value)
+        if not value or not all(_is_polygon(part) for part in value):
+            raise entry.error("is no polygon: lists of x, y, x, y, x, y, ... in pixels", name)
+        return mask_api.merge(mask_api.frPyObjects(value, height, width))
+    rle = Reader(entry.path, f"{entry.place}.{name}", value)
     size = rle.numbers("size", 2).astype(int).tolist()
     if size != [height, width]:
         raise rle.error(f"is {size}, the video's is {[height, width]}", "size")
     counts = value.get("counts")
     if isinstance(counts, list):
-        objects = {"counts": counts, "size": size}
-        return _coded(rle, "counts", lambda: mask_api.frPyObjects(objects, height, width))
+        rle.run_lengths()
+        return mask_api.frPyObjects({"counts": counts, "size": size}, height, width)
     if not isinstance(counts, str):
         raise rle.error("has no counts: a text, or a list of run lengths")
+    rle.run_lengths()
     return {"counts": counts, "size": size}
 
 
-def _coded(entry: Reader, name: str, code: Callable[[], Rle]) -> Rle:
-    """What pycocotools makes of a polygon or of run lengths."""
-    try:
-        return code()
-    except (TypeError, ValueError, OverflowError) as error:
-        raise entry.error(f"is neither a polygon nor run lengths ({error})", name) from None
+def _is_polygon(part: Any) -> bool:
+    """Three points or more. pycocotools takes what is not finite, and all of the memory."""
+    if not isinstance(part, list) or len(part) < 6 or len(part) % 2:
+        return False
+    numbers = all(isinstance(value, int | float) for value in part)
+    return numbers and all(abs(value) <= _FARTHEST_PX for value in part)

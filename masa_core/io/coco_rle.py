@@ -39,16 +39,7 @@ def from_coco_rle(rle: Mapping[str, Any]) -> Mask:
 
     Raises ValueError when the runs are damaged or do not fill the frame.
     """
-    try:
-        height, width = (int(side) for side in rle["size"])
-        counts = rle["counts"]
-        runs = np.asarray(counts if isinstance(counts, list) else _expand(counts), np.int64)
-    except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
-        raise ValueError(f"a mask's run lengths cannot be read: {error!r}") from error
-    pixels = height * width
-    within = runs.ndim == 1 and height >= 0 and runs.min(initial=0) >= 0
-    if not within or runs.max(initial=0) > pixels or runs.sum() != pixels:
-        raise ValueError(f"a mask's run lengths do not fill its frame of {width}x{height} px")
+    runs, height = run_lengths(rle)
     ends = np.cumsum(runs)
     marked = np.flatnonzero(runs[1::2]) * 2 + 1
     if not marked.size:
@@ -59,6 +50,24 @@ def from_coco_rle(rle: Mapping[str, Any]) -> Mask:
     runs = np.diff(np.concatenate(([left * height], edges)))
     columns = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
     return encode_mask(columns.reshape(right - left, height).T, x=left)
+
+
+def run_lengths(rle: Mapping[str, Any]) -> tuple[NDArray[np.int64], int]:
+    """The runs of ``{"counts": ..., "size": ...}``, background first, and the frame's height.
+
+    Raises ValueError as `from_coco_rle`. pycocotools takes any runs, and overlaps nonsense.
+    """
+    try:
+        height, width = (int(side) for side in rle["size"])
+        counts = rle["counts"]
+        runs = np.asarray(counts if isinstance(counts, list) else _expand(counts), np.int64)
+    except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
+        raise ValueError(f"a mask's run lengths cannot be read: {error!r}") from error
+    pixels = height * width
+    within = runs.ndim == 1 and height >= 0 and runs.min(initial=0) >= 0
+    if not within or runs.max(initial=0) > pixels or runs.sum() != pixels:
+        raise ValueError(f"a mask's run lengths do not fill its frame of {width}x{height} px")
+    return runs, height
 
 
 def _expand(text: str | bytes) -> NDArray[np.int64]:

@@ -126,6 +126,21 @@ def test_kitti_mask_lines(tmp_path: Path) -> None:
     path.write_text("0 1001 1 10 x abc\n")
     with pytest.raises(FormatError, match=r"0000.txt:1: width is 'x', not a number"):
         read_kitti_masks(path)
+    path.write_text("0 1001 1 4 5 0d0\n1 1001 1 4 5 0c0\n")
+    with pytest.raises(FormatError, match=r"0000.txt:2: a mask.s run lengths do not fill"):
+        read_kitti_masks(path)
+
+
+def test_a_kitti_sequence_has_its_own_name_in_errors(tmp_path: Path) -> None:
+    pytest.importorskip("trackeval")
+    for side in ("truth", "results"):
+        (tmp_path / side).mkdir()
+        for name in ("0006", "0011"):
+            (tmp_path / side / f"{name}.txt").write_text("0 1001 1 4 5 0d0\n")
+    with (tmp_path / "results" / "0011.txt").open("a") as file:
+        file.write("0 1002 1 4 5 0d0\n")
+    with pytest.raises(ValueError, match=r"overlapping masks.* Seq: 0011"):
+        evaluate(tmp_path / "truth", tmp_path / "results", "kitti_mots")
 
 
 def test_seqmaps(tmp_path: Path) -> None:
@@ -215,14 +230,16 @@ def test_a_video_without_results_is_told(tmp_path: Path) -> None:
         assert evaluate(*paths, "bdd_mot")["FN"] == 1
 
 
-@pytest.mark.parametrize("families", [["HOTA"], ["TETA"]])
-def test_an_id_twice_in_a_frame(families: list[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "settings", [{"families": ["HOTA"]}, {"families": ["TETA"]}, {"evaluator": "trackeval"}]
+)
+def test_an_id_twice_in_a_frame(settings: dict[str, Any], tmp_path: Path) -> None:
     pytest.importorskip("trackeval")
     paths = damaged(
         write_scalabel, tmp_path, 1, lambda c: c["frames"][0]["labels"].append(label(c))
     )
     with pytest.raises(ValueError, match="video 0000: the results hold an id twice in frame 0"):
-        evaluate(*paths, "bdd_mot", families=families)
+        evaluate(*paths, "bdd_mot", **settings)
     assert evaluate(*paths, "bdd_mot", families=["CLEAR"])["FP"] == 1
 
 
@@ -267,12 +284,13 @@ def test_tao(side: int, change: Callable[[Any], Any], reason: str, tmp_path: Pat
             r"size: is \[1, 1\], the video",
         ),
         (1, lambda c: c[0]["segmentations"][0].pop("counts"), "has no counts"),
+        (1, lambda c: c[0]["segmentations"][0].update(counts="1"), "run lengths do not fill its"),
         (
             1,
             lambda c: c[0].update(segmentations=[[3]]),
-            r"segmentations\[0\]: is neither a polygon",
+            r"segmentations\[0\]: is no polygon",
         ),
-        (1, lambda c: c[0]["segmentations"][0].update(counts=["x"]), "counts: is neither"),
+        (1, lambda c: c[0]["segmentations"][0].update(counts=["x"]), "run lengths cannot be read"),
         (0, lambda c: c["annotations"][0].update(areas=["x"]), "areas: holds what is neither"),
         (0, lambda c: c["videos"][0].update(length="x"), r"length: is \"x\", not a whole number"),
         (0, lambda c: c["videos"][0].update(length=None, file_names=3), "file_names: is 3, not a"),
@@ -284,6 +302,43 @@ def test_vis(side: int, change: Callable[[Any], Any], reason: str, tmp_path: Pat
     paths = damaged(write_vis, tmp_path, side, lambda content: (change(content), content)[1])
     with pytest.raises(FormatError, match=reason):
         evaluate(*paths, "ytvis")
+
+
+@pytest.mark.parametrize(
+    ("side", "change", "reason"),
+    [
+        (0, lambda c: c["images"][0].pop("height"), r"images\[0\]: has no 'height'"),
+        (0, lambda c: c["annotations"][0].pop("iscrowd"), r"annotations\[0\]: has no 'iscrowd'"),
+        (0, lambda c: c["annotations"][0].update(segmentation=[[1]]), "is no polygon"),
+        (
+            0,
+            lambda c: c["annotations"][0].update(segmentation=[[0, 0, 4, 0, 4, float("nan")]]),
+            "is no polygon",
+        ),
+        (1, lambda c: c[0]["segmentation"].update(counts="1"), "run lengths do not fill its frame"),
+        (1, lambda c: c[0].update(category_id="x"), r'category_id: is "x", not a whole number'),
+        (1, lambda c: c[0].update(image_id=9), "is 9, which is no image of the truth"),
+    ],
+)
+def test_images(side: int, change: Callable[[Any], Any], reason: str, tmp_path: Path) -> None:
+    pytest.importorskip("pycocotools")
+    mask = {"counts": "0d0", "size": [4, 5]}
+    shape = {"image_id": 1, "category_id": 1, "segmentation": mask, "score": 0.9}
+    truth = {
+        "images": [{"id": 1, "height": 4, "width": 5}],
+        "categories": [{"id": 1, "name": "object"}],
+        "annotations": [{"id": 1, "iscrowd": 0, "area": 20, **shape}],
+    }
+    paths, contents = (tmp_path / "truth.json", tmp_path / "results.json"), (truth, [shape])
+    contents = json.loads(json.dumps(contents))
+    for path, content in zip(paths, contents, strict=True):
+        path.write_text(json.dumps(content))
+    assert evaluate(*paths, "uvo")["AP"] == pytest.approx(1)
+    change(contents[side])
+    paths[side].write_text(json.dumps(contents[side]))
+    with pytest.raises(FormatError, match=reason) as caught:
+        evaluate(*paths, "uvo")
+    assert str(paths[side]) in str(caught.value)
 
 
 def test_text_that_is_no_json(tmp_path: Path) -> None:
