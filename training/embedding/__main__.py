@@ -20,6 +20,7 @@ from numpy.random import RandomState
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from masa_core.commands.options import positive
 from masa_core.io import SourceError, open_source
 from masa_core.runtime import ModelError, load_model
 from masa_core.runtime.bundle import read_bundle
@@ -124,6 +125,12 @@ def _words(views: Iterable[NDArray[np.float32]], number: int, random: RandomStat
     return find_words(points[random.choice(len(points), PIXELS)], number, random)
 
 
+def _several(text: str) -> int:
+    if int(text) < 2:  # nothing differs between the views of a thing: no projection
+        raise argparse.ArgumentTypeError(f"{text} views of a segment: it takes 2 or more")
+    return int(text)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -132,11 +139,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--segments", type=Path, nargs="+", required=True, metavar="FOLDER")
     parser.add_argument("--only", nargs="+", default=["*"], help="file names of images to use: a*")
     parser.add_argument("--videos", type=Path, nargs="*", default=[], metavar="VIDEO")
-    parser.add_argument("--per-image", type=int, default=25, help="segments of an image (25)")
-    parser.add_argument("--views", type=int, default=4, help="of a segment (4)")
-    parser.add_argument("--words", type=int, default=64, help="colour words (64)")
-    parser.add_argument("--size", type=int, default=256, help="of an embedding (256)")
-    parser.add_argument("--foreground-steps", type=int, default=600, metavar="STEPS")
+    parser.add_argument("--per-image", type=positive, default=25, help="segments of an image (25)")
+    parser.add_argument("--views", type=_several, default=4, help="of a segment (4)")
+    parser.add_argument("--words", type=positive, default=64, help="colour words (64)")
+    parser.add_argument("--size", type=positive, default=256, help="of an embedding (256)")
+    parser.add_argument("--foreground-steps", type=positive, default=600, metavar="STEPS")
     parser.add_argument(
         "--new-colours", action="store_true", help="of everything, too: where pictures show few"
     )

@@ -209,6 +209,15 @@ def test_mistakes_are_one_sentence_before_anything_is_fitted(tmp_path: Path) -> 
         made_up.main(["nowhere", "clip.avi"])
 
 
+@pytest.mark.parametrize("option", ["--views=1", "--words=0", "--size=0", "--foreground-steps=0"])
+def test_numbers_that_would_ruin_the_bundle_are_refused(
+    option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        command.main(["bundle", "--segments", "segments", option])
+    assert f"argument {option.partition('=')[0]}: " in capsys.readouterr().err
+
+
 def test_the_stem_of_another_detector_is_refused() -> None:
     node = onnx.helper.make_node("Relu", ["image"], ["out"])
     kind = onnx.TensorProto.FLOAT
