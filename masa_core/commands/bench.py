@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from masa_core.commands import CommandError
+from masa_core.commands.options import positive
 
 
 def add_parser(subparsers: Any) -> None:
@@ -24,7 +25,7 @@ def add_parser(subparsers: Any) -> None:
         metavar="DETECTIONS/TRACKS",
         help="default: %(default)s",
     )
-    parser.add_argument("--frames", type=int, default=40, metavar="N", help="counted frames")
+    parser.add_argument("--frames", type=positive, default=40, metavar="N", help="counted frames")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--no-peers", action="store_true", help="leave out the package trackers")
     parser.set_defaults(run=run, passes_on=False)
@@ -38,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     print(f"{'ms, median of ' + str(args.frames):22s}" + "".join(f"{n:>11s}" for n in names))
     for size in args.sizes:
         try:
-            count, alive = map(int, size.split("/"))
+            count, alive = map(positive, size.split("/"))
         except ValueError:
             raise CommandError(f"--sizes {size}: give DETECTIONS/TRACKS, such as 50/100") from None
         try:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from masa_core.commands import CommandError
 from masa_core.commands.given_detections import add_detection_options
-from masa_core.commands.options import add_pipeline_options
+from masa_core.commands.options import add_pipeline_options, finite, from_zero
 from masa_core.commands.ros import require_ros
 from masa_core.commands.track_bag import track_bag
 from masa_core.commands.truth_options import add_truth_options, renamed, truth_options, truth_source
@@ -63,7 +63,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument(
         "--tolerance",
-        type=float,
+        type=finite,
         default=0.5,
         metavar="POINTS",
         help="that HOTA may fall below the baseline (default: %(default)s)",
@@ -84,7 +84,7 @@ def _add_live_options(parser: argparse.ArgumentParser) -> None:
     mode.add_argument("--live", action="store_true", help="needs ROS 2 and this package in it")
     group.add_argument(
         "--deadline",
-        type=float,
+        type=from_zero,
         default=0.5,
         metavar="SECONDS",
         help="tracks that come later after their image count as none (default: %(default)s)",

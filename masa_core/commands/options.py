@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 
 import masa_core
 from masa_core.commands import CommandError
@@ -180,6 +181,22 @@ def positive(text: str) -> int:
     """Of an option that takes a whole number from 1 on. Raises ValueError."""
     number = int(text)
     if number < 1:
+        raise ValueError(text)
+    return number
+
+
+def finite(text: str) -> float:
+    """Of an option that takes a number: "nan" is none. Raises ValueError."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(text)
+    return number
+
+
+def from_zero(text: str) -> float:
+    """Of an option that takes a number that is not negative. Raises ValueError."""
+    number = finite(text)
+    if number < 0:
         raise ValueError(text)
     return number
 

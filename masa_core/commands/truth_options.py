@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from masa_core.commands import CommandError
+from masa_core.commands.options import finite, from_zero
 
 if TYPE_CHECKING:
     from masa_core.evaluation.bag.truth import TruthOptions
@@ -27,14 +28,14 @@ def add_truth_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--truth-offset",
-        type=float,
+        type=finite,
         default=0.0,
         metavar="SECONDS",
         help="added to the stamps of the truth",
     )
     group.add_argument(
         "--match-within",
-        type=float,
+        type=from_zero,
         metavar="SECONDS",
         help="between the stamps of label and image (default: half a frame)",
     )

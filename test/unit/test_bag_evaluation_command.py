@@ -252,6 +252,17 @@ def test_errors_are_for_people(capsys, arguments, reason):
     assert not Path("drive.evaluation/figures.json").exists()
 
 
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--tolerance", "nan"), ("--truth-offset", "inf"), ("--match-within", "-1")],
+)
+def test_numbers_that_mean_nothing_are_wrong_usage(capsys, option, value):
+    """No fall of HOTA is larger than a tolerance of nan."""
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["evaluate-bag", "drive", "--truth", "truth.json", option, value])
+    assert caught.value.code == 2 and f"argument {option}" in capsys.readouterr().err
+
+
 def test_the_truth_in_the_folder_of_the_bag_is_the_default():
     Path("truth.json").rename("drive/truth.json")
     assert cli.main(["evaluate-bag", "drive", "--tracker", "masa_tao"]) == 0

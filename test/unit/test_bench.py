@@ -32,5 +32,6 @@ def test_the_command_prints_a_row_a_size(capsys: pytest.CaptureFixture[str]) -> 
     assert cli.main([*command, "2/4", "3/5"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines[1:]] == ["2/4", "3/5"]
-    assert cli.main([*command, "many"]) == 1
-    assert "give DETECTIONS/TRACKS" in capsys.readouterr().err
+    for wrong in ("many", "0/4"):
+        assert cli.main([*command, wrong]) == 1
+        assert "give DETECTIONS/TRACKS" in capsys.readouterr().err
