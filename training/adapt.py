@@ -38,6 +38,7 @@ from masa_core.runtime.bundle import read_bundle, sha256
 from masa_core.runtime.ort import OrtModel
 from training.adapt_layer import Layer, append, choose, fit
 from training.clip import Clip, clip_of
+from training.console import exit_with
 from training.retrieval import GAPS_S, of_model, retrieval
 from training.sightings import Sightings, sightings
 
@@ -164,4 +165,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    exit_with(main)

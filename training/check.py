@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from masa_core.commands.options import positive
 from training.check_image import ERRORS, WARNINGS, Facts, check_image
-from training.console import show_any_name
+from training.console import exit_with, show_any_name
 from training.walk import walk
 
 _DESCRIPTION = """\
@@ -194,4 +194,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    exit_with(main)

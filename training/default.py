@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 from masa_core.assets import asset_path
+from training.console import exit_with
 
 # Of the frames, those whose terms are known; of the photographs, not those to measure on.
 IMAGES = ("one*", "solid*", "test*", "udacity*", "car*", "train*")
@@ -60,4 +61,4 @@ def _run(module: str, *arguments: object) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    exit_with(main)

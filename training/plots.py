@@ -37,6 +37,7 @@ from masa_core.runtime.ort import OrtModel
 from masa_core.runtime.session import open_session
 from masa_core.tracking.association import unit
 from training.clip import Clip, open_clip
+from training.console import exit_with
 from training.retrieval import Embed, of_model
 
 MOST_POINTS = 1500  # instances in a picture: t-SNE takes seconds then
@@ -203,4 +204,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    exit_with(main)

@@ -26,6 +26,7 @@ from masa_core.runtime import Model, ModelError
 from masa_core.runtime.crops import cut_crops
 from masa_core.tracking.association import unit
 from training.clip import Clip, add_clips, clip_of
+from training.console import exit_with
 
 GAPS_S = (0.5, 2.5, 10.0)
 EVERY_S = 0.5  # between the frames that are looked at: neighbours say the same
@@ -162,4 +163,4 @@ def _print_table(args: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    exit_with(main)

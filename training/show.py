@@ -13,7 +13,7 @@ import numpy as np
 from masa_core.commands.options import positive
 from masa_core.io.image_files import write_image
 from training.config import read_config
-from training.console import show_any_name
+from training.console import exit_with, show_any_name
 from training.index import ImageFolder, Index, open_index
 from training.pair_picture import draw_pair, sheet
 from training.samples import read_sample
@@ -98,4 +98,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    exit_with(main)

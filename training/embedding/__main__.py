@@ -24,7 +24,7 @@ from masa_core.commands.options import positive
 from masa_core.io import SourceError, open_source
 from masa_core.runtime import ModelError, load_model
 from masa_core.runtime.bundle import read_bundle
-from training.console import show_any_name
+from training.console import exit_with, show_any_name
 from training.embedding.bundle import put_embedding
 from training.embedding.composites import composites
 from training.embedding.cut_outs import (
@@ -152,4 +152,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    main()
+    exit_with(main)

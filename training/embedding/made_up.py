@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from tqdm import trange
 
 from masa_core.io.atomic import AtomicText
-from training.console import show_any_name
+from training.console import exit_with, show_any_name
 from training.embedding.composites import lay
 from training.embedding.cut_outs import CutOut, cut_out, read_samples
 from training.index import open_index
@@ -147,4 +147,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    main()
+    exit_with(main)

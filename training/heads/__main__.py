@@ -21,6 +21,7 @@ from safetensors.torch import load_file
 
 from masa_core.models.checkpoints import write
 from masa_core.runtime import ModelError
+from training.console import exit_with
 from training.heads.bundle_file import describe_heads
 from training.heads.draw import SegmentRow, drawn_segments
 from training.heads.export import export_masks, export_proposals
@@ -118,4 +119,4 @@ def _images(data: list[str], leave_out: str) -> list[Path]:
 
 
 if __name__ == "__main__":
-    main()
+    exit_with(main)

@@ -29,6 +29,7 @@ from masa_core.masks.placing import place_masks
 from masa_core.runtime.head import BundleFeatures
 from masa_core.runtime.ort import OrtModel
 from masa_core.structures import Detections, Mask
+from training.console import exit_with
 from training.sa1b import Segments, read_segments
 
 AREAS = {
@@ -176,4 +177,4 @@ def _xywh(boxes: NDArray[np.float32]) -> list[list[float]]:
 
 
 if __name__ == "__main__":
-    main()
+    exit_with(main)
