@@ -122,6 +122,7 @@ class Robot:
         self._executor.add_node(self.node)
         self._thread = threading.Thread(target=self._spin)
         self._thread.start()
+        self._clients: dict[str, Any] = {}
         self.tracker: Tracker | None = None  # which must live while something is waited for
         self.tracks = self.record(TrackArray, "masa/tracks")
         self.diagnostics = self.record(DiagnosticArray, "/diagnostics")
@@ -155,19 +156,30 @@ class Robot:
         end = time.monotonic() + PATIENCE_S
         while not (result := until()):
             assert self.tracker is None or self.tracker.process.poll() is None, self.tracker.log
-            assert time.monotonic() < end, f"waited {PATIENCE_S:.0f} s for {what}"
+            log = self.tracker.log if self.tracker else ""
+            assert time.monotonic() < end, f"waited {PATIENCE_S:.0f} s for {what}; {log}"
             time.sleep(0.01)
         return result
 
-    def call(self, kind: Any, service: str, request: Any) -> Any:
-        client = self.node.create_client(kind, service)
-        try:
-            self.wait(client.service_is_ready, f"service {service}")
-            future = client.call_async(request)
-            self.wait(future.done, f"an answer of {service}")
-            return future.result()
-        finally:
-            self.node.destroy_client(client)
+    def call(self, kind: Any, service: str, request: Any, again_s: float = PATIENCE_S) -> Any:
+        """The answer. again_s: after which to ask again, where that does no harm.
+
+        The first answer to a client is lost where the node has not found it yet, though it has
+        found the node; so a client is kept.
+        """
+        if service not in self._clients:
+            self._clients[service] = self.node.create_client(kind, service)
+        client = self._clients[service]
+        self.wait(client.service_is_ready, f"service {service}")
+        asked: list[Any] = []
+
+        def answer() -> Any:
+            if time.monotonic() >= began + len(asked) * again_s:
+                asked.append(client.call_async(request))
+            return next((future for future in asked if future.done()), None)
+
+        began = time.monotonic()
+        return self.wait(answer, f"an answer of {service}").result()
 
     def set_parameter(self, name: str, value: Any) -> Any:
         """The result, with `successful` and `reason`."""
@@ -181,7 +193,7 @@ class Robot:
         return self.call(ChangeState, "/masa_tracker/change_state", request).success
 
     def state(self) -> str:
-        answer = self.call(GetState, "/masa_tracker/get_state", GetState.Request())
+        answer = self.call(GetState, "/masa_tracker/get_state", GetState.Request(), again_s=2.0)
         return answer.current_state.label
 
     def tracks_at(self, stamp: int) -> TrackArray:
