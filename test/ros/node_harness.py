@@ -164,13 +164,16 @@ class Robot:
     def call(self, kind: Any, service: str, request: Any, again_s: float = PATIENCE_S) -> Any:
         """The answer. again_s: after which to ask again, where that does no harm.
 
-        The first answer to a client is lost where the node has not found it yet, though it has
-        found the node; so a client is kept.
+        An answer is lost where the node has not found the client yet, though it has found the node;
+        so a new one waits a little, and is kept.
         """
-        if service not in self._clients:
+        is_new = service not in self._clients
+        if is_new:
             self._clients[service] = self.node.create_client(kind, service)
         client = self._clients[service]
         self.wait(client.service_is_ready, f"service {service}")
+        if is_new:
+            time.sleep(0.3)
         asked: list[Any] = []
 
         def answer() -> Any:
