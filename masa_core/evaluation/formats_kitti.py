@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from masa_core.evaluation.errors import FormatError
-from masa_core.evaluation.text_rows import Widths, check_numbers
+from masa_core.evaluation.text_rows import Widths, check_numbers, read_lines
 from masa_core.io.coco_rle import run_lengths
 
 TYPES = ("car", "van", "truck", "pedestrian", "person", "cyclist", "tram", "misc", "dontcare")
@@ -119,13 +119,7 @@ def read_seqmaps(folder: Path, pattern: str, last_is_count: bool) -> dict[str, i
 
 
 def _cells(path: Path, wanted: int, names: tuple[str, ...]) -> Iterator[tuple[int, list[str]]]:
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is not there (or is not a file)")
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError as error:
-        raise FormatError(path, f"is not text: {error}") from None
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(read_lines(path), 1):
         cells = line.split()
         if len(cells) < wanted:
             reason = f"has {len(cells)} columns, needs {wanted}: {' '.join(names)}"

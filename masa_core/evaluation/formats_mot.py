@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from masa_core.evaluation.errors import FormatError
-from masa_core.evaluation.text_rows import Widths, check_numbers
+from masa_core.evaluation.text_rows import Widths, check_numbers, read_lines
 from masa_core.io.detection_txt import cells_of
 
 _COLUMNS = ("frame", "id", "left", "top", "width", "height", "score", "class")
@@ -45,21 +45,13 @@ def read_mot(path: Path, truth: bool = False) -> MotRows:
     """
     wanted, widths = 8 if truth else 7, Widths(path)
     rows = [
-        _parse(path, number, line, wanted, widths) for number, line in enumerate(_lines(path), 1)
+        _parse(path, number, line, wanted, widths)
+        for number, line in enumerate(read_lines(path), 1)
     ]
     table = np.array(rows, dtype=np.float64).reshape(len(rows), len(_COLUMNS))
     frames, ids = table[:, 0].astype(np.int64), table[:, 1].astype(np.int64)
     _check_unique(path, frames, ids)
     return MotRows(frames, ids, table[:, 2:6], table[:, 6], table[:, 7].astype(np.int64))
-
-
-def _lines(path: Path) -> list[str]:
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is not there (or is not a file)")
-    try:
-        return path.read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError as error:
-        raise FormatError(path, f"is not text: {error}") from None
 
 
 def _parse(path: Path, number: int, line: str, wanted: int, widths: Widths) -> list[float]:

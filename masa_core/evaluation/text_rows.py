@@ -10,6 +10,16 @@ LARGEST_FRAME = 10_000_000  # TrackEval goes through all frames up to the last o
 LARGEST_ID = 100_000_000  # and makes arrays as long as the largest id
 
 
+def read_lines(path: Path) -> list[str]:
+    """Raises FileNotFoundError, and FormatError for what is not text in UTF-8."""
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is not there (or is not a file)")
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise FormatError(path, f"is not text: {error}") from None
+
+
 def check_numbers(path: Path, line: int, frame: float, track: float) -> None:
     """Raises FormatError for a frame number or an id that no memory would hold."""
     if frame > LARGEST_FRAME:
